@@ -1,0 +1,215 @@
+"""The doors between the stages and the world: what a bus, a store and a channel promise.
+
+Implementations live in `bus`, `store` and `notify`; one contract suite a port runs over all of them
+(`tests/contract`). Everything is delivered at least once, so every effect is idempotent by a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
+    from types import TracebackType
+
+    from typing import Self
+
+    from monitor.model import Message
+
+TOPICS: Final = ("articles", "matches", "events", "dead")
+SHARDS: Final = 64
+"""Pollers share their sources by this many shards (design §4)."""
+
+
+# --- Bus ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A record about to be published. Records of one key keep their order; no other order is promised."""
+
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as it stands on the bus. ``at`` is the time of appending."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Offsets [``start``, ``end``) of a partition that retention removed before this group read them."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+
+
+class Batch(Protocol):
+    """Some records, in order within each key, and the gaps that stand before them."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records, possibly none when only a gap is told."""
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """What retention took away before these records."""
+
+    def done(self) -> None:
+        """Commit through the last record of each partition.
+
+        Raises:
+            Lost: a partition was revoked since; its records will be repeated elsewhere.
+            Unavailable: the bus could not store the commit.
+        """
+
+
+class Consumer(Protocol):
+    """One member of a group on one topic. Not thread-safe: used and closed by the thread that made it."""
+
+    def poll(self, wait: timedelta) -> Batch | None:
+        """Return the next batch within ``wait``, or None. A batch not ``done`` is repeated after a restart.
+
+        Raises:
+            Unavailable: the bus cannot be read.
+        """
+
+    def close(self) -> None:
+        """Leave the group without committing anything. Closing twice is harmless."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+
+
+class Bus(Protocol):
+    """Durable topics (`TOPICS`). Safe to use from many threads; each thread takes its own consumer."""
+
+    def publish(self, topic: str, records: Iterable[Outgoing]) -> None:
+        """Append records, in order per key; they are durable when this returns.
+
+        Raises:
+            Unavailable: not all of them could be made durable; publish all again.
+        """
+
+    def consume(self, topic: str, group: str) -> Consumer:
+        """Join ``group`` on ``topic``; a group that never committed starts at the beginning.
+
+        Raises:
+            HeldElsewhere: the embedded log has one consumer a group, and another process is it.
+        """
+
+    def read(self, topic: str, since: datetime | None = None, until: datetime | None = None) -> Iterator[Record]:
+        """Replay what was appended in [since, until), without a group, to an end that is fixed now."""
+
+    def own(self, group: str) -> frozenset[int]:
+        """Return the shards of range(`SHARDS`) that are this process's at this moment."""
+
+    def trim(self, topic: str, before: datetime) -> int:
+        """Drop what was appended before ``before`` and read by every group; return how many.
+
+        A bus that keeps its own retention (Kafka) returns 0.
+        """
+
+    def close(self) -> None:
+        """Release everything. Closing twice is harmless."""
+
+
+# --- Store, as the poller sees it --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """What is remembered of a source between polls.
+
+    ``state`` is ok, empty, unchanged or failing (new before the first poll). ``first_polled`` tells a first poll from
+    later ones. ``errors`` counts failures in a row; ``articles`` all versions published.
+    """
+
+    id: str
+    state: str = "new"
+    next_due: datetime | None = None
+    first_polled: datetime | None = None
+    last_polled: datetime | None = None
+    last_success: datetime | None = None
+    last_new: datetime | None = None
+    errors: int = 0
+    error: str | None = None
+    articles: int = 0
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One item of one source, as last seen: ``key`` is its name there (path, guid, url).
+
+    ``content_hash`` is that of the version published for it; ``listed`` when the source last listed it.
+    """
+
+    source: str
+    key: str
+    article: str
+    content_hash: str
+    revision: int
+    first_seen: datetime
+    listed: datetime
+
+
+class SourceStore(Protocol):
+    """What the poller remembers."""
+
+    def sources(self) -> list[SourceState]:
+        """Every source ever polled, by id."""
+
+    def source(self, source: str) -> SourceState:
+        """One source; a fresh state when it was never polled."""
+
+    def sightings(self, source: str) -> dict[str, Sighting]:
+        """What the source listed so far, by key."""
+
+    def versions(self, articles: Sequence[str]) -> dict[str, list[Sighting]]:
+        """All sightings of these article ids, in any source, oldest first."""
+
+    def remember(self, state: SourceState, sightings: Sequence[Sighting], forget_before: datetime) -> None:
+        """Write a poll's outcome in one transaction.
+
+        Sightings replace those of the same (source, key); those of this source that were last listed before
+        ``forget_before`` are dropped.
+
+        Raises:
+            Unavailable: the store cannot be written; the caller polls again, repeats are harmless.
+        """
+
+
+# --- Channel -----------------------------------------------------------------------------------------------------
+
+
+class Channel(Protocol):
+    """One way of reaching people: SMTP, the terminal, a folder of files."""
+
+    def send(self, message: Message, destination: str) -> None:
+        """Deliver one message to one destination, once; never retries by itself.
+
+        Raises:
+            DeliveryError: it was not delivered, or may have been (a lost reply); ``retryable`` says what to do.
+        """
