@@ -7,7 +7,7 @@ Within a version only optional fields are added, and unknown ones are ignored. A
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -27,7 +27,7 @@ _KINDS: Final[dict[type, tuple[str, int]]] = {
     DeadLetter: ("dead", 1),
 }
 _encoder = msgspec.json.Encoder()
-_decoders: Final = {kind: msgspec.json.Decoder(kind) for kind in _KINDS}
+_decoders: Final[dict[type, msgspec.json.Decoder[Any]]] = {kind: msgspec.json.Decoder(kind) for kind in _KINDS}
 
 
 def encode(record: Article | Match | Event | DeadLetter) -> Outgoing:
@@ -52,9 +52,10 @@ def decode(record: Record, kind: type[T]) -> T:
     if int(number) > version:
         raise NewerVersion(f"{place} holds {label}, this monitor reads up to {name}/{version}: upgrade monitor")
     try:
-        return _decoders[kind].decode(record.value)
+        value: T = _decoders[kind].decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Undecodable(f"{place}: {error}") from error
+    return value
 
 
 def to_json(value: object) -> bytes:
@@ -69,9 +70,10 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
         Undecodable: it is something else.
     """
     try:
-        return _decoders[kind].decode(data)
+        value: T = _decoders[kind].decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Undecodable(str(error)) from error
+    return value
 
 
 def _key(record: Article | Match | Event | DeadLetter) -> str:

@@ -45,7 +45,9 @@ class Document:
     values: dict[Path_, tuple[int, int]] = field(repr=False)
     keys: dict[Path_, tuple[int, int]] = field(repr=False)
 
-    def problem(self, path: Iterable[str | int], message: str, *, level: str = "error", at_key: bool = False) -> Problem:
+    def problem(
+        self, path: Iterable[str | int], message: str, *, level: str = "error", at_key: bool = False
+    ) -> Problem:
         """Say what is wrong at ``path``, or at the nearest value above it that stands in the file."""
         steps = tuple(path)
         places = (self.keys, self.values) if at_key else (self.values,)
@@ -130,7 +132,7 @@ def _refuse(file: Path, text: str) -> None:
 def _convert(document: Document, node: Node, path: Path_, problems: list[Problem]) -> Tree:
     document.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, ScalarNode):
-        return None if node.tag.endswith(":null") else str(node.value)
+        return None if str(node.tag).endswith(":null") else str(node.value)
     if isinstance(node, SequenceNode):
         return [_convert(document, child, (*path, index), problems) for index, child in enumerate(node.value)]
     assert isinstance(node, MappingNode)  # noqa: S101 - the composer makes no other node
@@ -143,7 +145,9 @@ def _convert(document: Document, node: Node, path: Path_, problems: list[Problem
         key = str(key_node.value)
         if key in mapping:
             first = document.keys[(*path, key)][0]
-            problems.append(Problem(document.file, *place, "error", f"key {key!r} stands here twice (first in line {first})"))
+            problems.append(
+                Problem(document.file, *place, "error", f"key {key!r} stands here twice (first in line {first})")
+            )
             continue
         document.keys[(*path, key)] = place
         mapping[key] = _convert(document, value_node, (*path, key), problems)
@@ -172,7 +176,9 @@ class Strict(BaseModel):
 M = TypeVar("M", bound=BaseModel)
 
 
-def validate(document: Document, model: type[M], data: Tree = None, *, context: Mapping[str, object] | None = None) -> M:
+def validate(
+    document: Document, model: type[M], data: Tree = None, *, context: Mapping[str, object] | None = None
+) -> M:
     """Read a document into a model.
 
     ``data`` replaces the document's own, in the same shape (after expansion of variables, say).
@@ -218,7 +224,7 @@ def _plain(message: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the nearest known word, else what is known when that is short, else nothing."""
+    """Return ``; did you mean 'x'?`` for the nearest known word, else the known ones when they are few, else nothing."""
     choices = list(known)
     best = process.extractOne(word, choices, scorer=DamerauLevenshtein.normalized_similarity, processor=None)
     if best and best[1] >= 0.6:  # noqa: PLR2004 - two slips in five letters

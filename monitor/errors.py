@@ -71,11 +71,11 @@ class CodecError(MonitorError):
     """Bytes that are no record of this version."""
 
 
-class Undecodable(CodecError):
+class Undecodable(CodecError):  # noqa: N818 - what the record is
     """Damaged, truncated or foreign bytes."""
 
 
-class NewerVersion(CodecError):
+class NewerVersion(CodecError):  # noqa: N818 - what was met
     """A record whose major version this program does not know."""
 
 

@@ -177,8 +177,9 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One message that is owed to one destination for one cause: ``first``, or ``group:<id>`` for several alerts at once.
+    """One message that is owed to one destination for one cause.
 
+    ``cause`` is ``first``, or ``group:<id>`` for several alerts at once;
     ``channel`` is email, terminal or file; ``destination`` that channel's target: an address, ``-``, a folder.
     ``id`` is a stable hash of (destination, cause, alert or group): a repeat of the notification has the same.
     """
@@ -194,9 +195,14 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A rendered notification. ``html`` and ``text`` say the same; ``data`` is the notification for programs."""
+    """A rendered notification. ``html`` and ``text`` say the same; ``data`` is the notification for programs.
+
+    ``terminal`` is written for a colour terminal. ``about`` is the watchlist's id that it is filed under: ``several``
+    when the alerts are not of one watchlist, ``operations`` when they are of none.
+    """
 
     id: str
+    about: str
     subject: str
     text: str
     html: str

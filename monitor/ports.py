@@ -7,16 +7,17 @@ Implementations live in `bus`, `store` and `notify`; one contract suite a port r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
     from types import TracebackType
-
     from typing import Self
 
-    from monitor.model import Message
+    from monitor.alerting.deciding import Decision, EventRuling, Group, LastAlert, Ruling
+    from monitor.alerting.stories import Story
+    from monitor.model import Alert, DeadLetter, Event, Match, Message, Notification
 
 TOPICS: Final = ("articles", "matches", "events", "dead")
 SHARDS: Final = 64
@@ -199,6 +200,140 @@ class SourceStore(Protocol):
         Raises:
             Unavailable: the store cannot be written; the caller polls again, repeats are harmless.
         """
+
+
+# --- Store, as the notifier sees it ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A notification that one worker may send until ``lease_until``.
+
+    ``attempts`` counts this one; ``owed_since`` is when it was decided, or sent again by a person.
+    """
+
+    notification: Notification
+    worker: str
+    lease_until: datetime
+    attempts: int
+    owed_since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How a claim ended, at ``at``: pending means again from ``not_before`` on."""
+
+    state: Literal["sent", "pending", "failed"]
+    at: datetime
+    not_before: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One notification of an alert; ``at`` is when it was sent, None until then."""
+
+    id: str
+    receiver: str
+    channel: str
+    destination: str
+    cause: str
+    state: Literal["pending", "claimed", "sent", "failed"]
+    at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertReport:
+    """An alert and everything that is or was owed for it, oldest first."""
+
+    alert: Alert
+    told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What is undelivered: ``waiting`` for an attempt (the next may start at ``next_due``), or ``failed`` for good."""
+
+    waiting: int
+    failed: int
+    next_due: datetime | None
+
+
+class AlertStore(Protocol):
+    """What the notifier remembers. Every method is one transaction, safe to call from many threads.
+
+    Each may raise ``Unavailable``; nothing was written then.
+    """
+
+    def record(self, match: Match, story: str, judge: Callable[[Story], Ruling], now: datetime) -> Ruling | None:
+        """Write a match and what ``judge`` makes of it, while no other match of its watchlist is recorded.
+
+        ``judge`` must be pure: it runs inside the transaction. A match recorded before changes nothing: None.
+        """
+
+    def record_event(
+        self, event: Event, judge: Callable[[LastAlert | None], EventRuling | None], now: datetime
+    ) -> EventRuling | None:
+        """Write what ``judge`` makes of an event, given the newest alert of its (rule, subject)."""
+
+    def decide(
+        self, judge: Callable[[Sequence[Group]], Decision], now: datetime, *, windows_elapsed: bool = False
+    ) -> Decision:
+        """Write what ``judge`` decides about the groups that are due, and the next one; all with ``windows_elapsed``."""
+
+    def claim(self, worker: str, now: datetime, lease: timedelta) -> Claim | None:
+        """Take the oldest notification that may be sent now, for at most ``lease``; None when there is none.
+
+        Of one (alert or group, destination) only the oldest unsent one is ever claimable. A claim that ran out is
+        claimable again.
+        """
+
+    def settle(self, claim: Claim, outcome: Settlement) -> bool:
+        """Record how a claim ended; False, and nothing recorded, if it is no longer the worker's."""
+
+    def release_claims(self) -> int:
+        """Make every claimed notification claimable now; return how many. Only for who knows that no one else delivers."""
+
+    def is_raised(self, rule: str, subject: str) -> bool:
+        """Whether an operations alert of this key stands."""
+
+    def backlog(self) -> Backlog:
+        """Count what is undelivered."""
+
+    def resend(self, now: datetime, alert: str | None = None) -> int:
+        """Make failed notifications pending again (of one alert, or all); return how many."""
+
+    def alerts(self) -> Iterator[AlertReport]:
+        """Every alert, newest last."""
+
+    def standing(self) -> int:
+        """Count the alerts that are not closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledLetter:
+    """A dead letter as filed: its number and what was done about it."""
+
+    id: int
+    state: Literal["kept", "retried", "dropped"]
+    letter: DeadLetter
+
+
+class DeadStore(Protocol):
+    """The dead letters that people work on. The letter holds the raw record, to publish it again."""
+
+    def file_dead(self, letter: DeadLetter) -> None:
+        """Keep a dead letter; one of the same record and stage is kept once."""
+
+    def dead_letters(self) -> list[FiledLetter]:
+        """Every dead letter, oldest first."""
+
+    def dead_letter(self, number: int) -> FiledLetter | None:
+        """One of them; None when there is no such number."""
+
+    def mark_dead(self, number: int, state: Literal["retried", "dropped"]) -> bool:
+        """Say what was done about a kept letter; False when it is not there or no longer kept."""
 
 
 # --- Channel -----------------------------------------------------------------------------------------------------

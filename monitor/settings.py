@@ -12,20 +12,22 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from monitor.documents import Document, Duration, Strict, Tree, did_you_mean, load_document, parse_duration, validate
 from monitor.errors import Problem, Problems
-from monitor.model import Severity
+from monitor.model import Severity  # noqa: TC001 - pydantic resolves the annotation at run time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from monitor.documents import Path_
 
+T = TypeVar("T")
+M = TypeVar("M", bound=Strict)
 _ID: Final = re.compile(r"[\w][\w.-]*")
 
 
@@ -242,4 +244,141 @@ def load_settings(file: Path, environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _attempt[T](problems: list[Problem], load: Any) -> Any: ...
+def _attempt(problems: list[Problem], load: Callable[[], T]) -> T | None:
+    try:
+        return load()
+    except Problems as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _read(document: Document, model: type[M], environment: Mapping[str, str]) -> M:
+    data, unset = _expand(document, environment)
+    if unset:
+        raise Problems(document.problem(path, message) for path, message in unset.items())
+    return validate(document, model, data, context={"folder": _folder(document)})
+
+
+def _folder(document: Document) -> Path:
+    return document.file.absolute().parent
+
+
+def _load_sources(file: Path, environment: Mapping[str, str]) -> Sources:
+    document = load_document(file)
+    sources = _read(document, Sources, environment)
+    first: dict[str, int] = {}
+    problems = [
+        document.problem(("sources", index, "id"), f"source {source.id!r} stands here twice; ids are unique")
+        for index, source in enumerate(sources.sources)
+        if first.setdefault(source.id, index) != index
+    ]
+    if problems:
+        raise Problems(problems)
+    return sources
+
+
+# --- Alerts: receivers that nobody routes to may be incomplete -----------------------------------------------------
+
+
+def _load_alerts(file: Path, environment: Mapping[str, str]) -> tuple[Alerts, tuple[Problem, ...]]:
+    document = load_document(file)
+    data, unset = _expand(document, environment)
+    data, spared = _spare_unrouted(data, unset)
+    problems = [document.problem(path, message) for path, message in unset.items() if path not in spared]
+    if problems:
+        raise Problems(problems)
+    alerts = validate(document, Alerts, data, context={"folder": _folder(document)})
+    if faults := [*_receiver_faults(document, alerts)]:
+        raise Problems(faults)
+    return alerts, tuple(document.problem(path, unset[path], level="warning") for path in sorted(spared, key=str))
+
+
+def _spare_unrouted(data: Tree, unset: Mapping[Path_, str]) -> tuple[Tree, set[Path_]]:
+    """Take out receivers with unset variables that no route names, and the mail server when no routed one mails."""
+    if not isinstance(data, dict) or not isinstance(data.get("receivers"), dict):
+        return data, set()
+    routed = set(_named_receivers(data.get("route")))
+    receivers: dict[str, Any] = data["receivers"]
+    mailing = any(isinstance(receivers.get(name), dict) and receivers[name].get("email") for name in routed)
+    spared = {
+        path
+        for path in unset
+        if (path[0] == "receivers" and len(path) > 1 and path[1] not in routed) or (path[0] == "smtp" and not mailing)
+    }
+    dropped = {path[1] for path in spared if path[0] == "receivers"}
+    kept = {**data, "receivers": {name: value for name, value in receivers.items() if name not in dropped}}
+    if any(path[0] == "smtp" for path in spared):
+        kept.pop("smtp")
+    return kept, spared
+
+
+def _named_receivers(route: Tree) -> Iterator[str]:
+    if isinstance(route, dict):
+        named = route.get("receiver")
+        yield from [named] if isinstance(named, str) else named or []
+        for child in route.get("routes") or []:
+            yield from _named_receivers(child)
+
+
+def _receiver_faults(document: Document, alerts: Alerts) -> Iterator[Problem]:
+    if not alerts.route.receiver:
+        yield document.problem(("route",), "the first route needs a receiver; it takes what no other route takes")
+    if alerts.route.match != RouteMatch():
+        yield document.problem(("route", "match"), "the first route takes everything; put match: on a route below it")
+    for path, route in _walk(alerts.route, ("route",)):
+        for name in route.receiver:
+            if name not in alerts.receivers:
+                near = did_you_mean(name, alerts.receivers)
+                yield document.problem((*path, "receiver"), f"no receiver is called {name!r}{near}")
+            elif alerts.receivers[name].email and not alerts.smtp:
+                message = "mail needs a server: add smtp: {host: …, from: …} to this file"
+                yield document.problem(("receivers", name, "email"), message)
+    for name, receiver in alerts.receivers.items():
+        if not receiver.destinations:
+            message = f"receiver {name!r} reaches nobody; give it email:, terminal: or file:"
+            yield document.problem(("receivers", name), message)
+
+
+def _walk(route: Route, path: Path_) -> Iterator[tuple[Path_, Route]]:
+    yield path, route
+    for index, child in enumerate(route.routes):
+        yield from _walk(child, (*path, "routes", index))
+
+
+# --- Variables -----------------------------------------------------------------------------------------------------
+
+_VARIABLE: Final = re.compile(
+    r"\$\{(?:file:(?P<file>[^}]+)|(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?)\}", re.ASCII
+)
+
+
+def _expand(document: Document, environment: Mapping[str, str]) -> tuple[Tree, dict[Path_, str]]:
+    """Replace variables in every scalar; return the data and what could not be replaced, by place."""
+    unset: dict[Path_, str] = {}
+
+    def text(value: str, path: Path_) -> str:
+        def replace(found: re.Match[str]) -> str:
+            if found["file"]:
+                return secret(found["file"])
+            given = environment.get(found["name"], found["default"])
+            if given is None:
+                unset[path] = f"variable {found['name']} is not set; export it, or write ${{{found['name']}:-default}}"
+            return given or ""
+
+        def secret(name: str) -> str:
+            try:
+                return (_folder(document) / name).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                unset[path] = f"file {name} cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}"
+                return ""
+
+        return _VARIABLE.sub(replace, value)
+
+    def tree(value: Tree, path: Path_) -> Tree:
+        if isinstance(value, dict):
+            return {key: tree(child, (*path, key)) for key, child in value.items()}
+        if isinstance(value, list):
+            return [tree(child, (*path, index)) for index, child in enumerate(value)]
+        return None if value is None else text(value, path)
+
+    return tree(document.data, ()), unset
