@@ -1,0 +1,27 @@
+"""Matches of a backtest as lines: for programs in the form that `monitor backtest --json` promises, and for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor import codec
+
+if TYPE_CHECKING:
+    from monitor.model import Match
+
+
+def match_line(match: Match) -> str:
+    """Return one JSON object: watchlist, article (the input's own id), score, evidence (design §5)."""
+    line = {
+        "watchlist": match.watchlist.id,
+        "article": match.article.id,
+        "score": match.score,
+        "evidence": match.evidence,
+    }
+    return codec.to_json(line).decode()
+
+
+def describe_match(match: Match) -> str:
+    """Return one line for a person: watchlist, score, what was found, where."""
+    found = " + ".join(f"«{item.text}»" for item in match.evidence)
+    return f"{match.watchlist.id}  {match.score}  {found}  {match.article.id}"
