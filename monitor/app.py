@@ -6,6 +6,9 @@ means. Decides nothing about articles, matches or alerts.
 
 from __future__ import annotations
 
+import os
+import random
+import socket
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,13 +30,14 @@ from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import SmtpChannel
 from monitor.notify.spool import SpoolChannel
 from monitor.notify.terminal import TerminalChannel
-from monitor.store import open_store
+from monitor.store.sql import open_store
 from monitor.watchlists.loading import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from monitor.ports import Bus, Channel, Outgoing, Store
+    from monitor.ports import Bus, Channel, Outgoing
+    from monitor.store.sql import SqlStore
     from monitor.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -90,11 +94,18 @@ class Matching:
 class Notifying:
     """Matches, events and dead letters recorded; what is due decided; what is owed delivered."""
 
-    def __init__(self, bus: Bus, store: Store, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, bus: Bus, store: SqlStore, settings: Settings, clock: Callable[[], datetime]) -> None:
         self.store, self.clock = store, clock
         self.recorder = Recorder(store, settings.alerts)
         self.decider = Decider(store, settings.alerts)
-        self.deliverer = Deliverer(store, _channels(settings), Renderer().render, self._publish_event)
+        self.deliverer = Deliverer(
+            store,
+            _channels(settings),
+            Renderer().render,
+            self._publish_event,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            jitter=random.random,
+        )
         self.bus = bus
         self.consumings = (
             Consuming(bus, "matches", "notifier", Match, self._record_match, clock=clock),
@@ -126,7 +137,7 @@ class Notifying:
         return ()
 
     def _file_dead(self, letter: DeadLetter) -> tuple[Outgoing, ...]:
-        self.recorder.file_dead(letter)
+        self.store.file_dead(letter)
         return ()
 
     def _publish_event(self, event: Event) -> None:
@@ -154,8 +165,8 @@ class App:
     """The stages that were asked for, over one bus and one store."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, store: Store, stages: Sequence[str], clock: Callable[[], datetime]
-    ):
+        self, settings: Settings, bus: Bus, store: SqlStore, stages: Sequence[str], clock: Callable[[], datetime]
+    ) -> None:
         self.settings, self.bus, self.store, self.clock = settings, bus, store, clock
         self.poller = Poller(settings.sources, bus, store, clock) if "poll" in stages else None
         self.matching = Matching(bus, settings, clock) if "match" in stages else None
@@ -178,6 +189,9 @@ class App:
         """
         for consuming in self.consumings:
             consuming.open()
+        if self.notifying and self.settings.bus.startswith("sqlite:"):
+            # Holding the group, we are the only one who delivers: claims of a process that was killed are free again.
+            self.store.release_claims()
 
     def run(self, stop: threading.Event, say: Callable[[str], None]) -> None:
         """Run the stages until ``stop`` is set or one of them fails; end within `STOP_WITHIN` either way.
@@ -185,7 +199,7 @@ class App:
         Raises:
             MonitorError: a stage's own; a bug's exception likewise.
         """
-        standing = self.store.count_alerts()
+        standing = self.store.standing()
         started = self.clock()
         loops: list[Callable[[threading.Event], None]] = [consuming.run for consuming in self.consumings]
         loops += [self.notifying.run] if self.notifying else []
@@ -203,26 +217,19 @@ class App:
 
     def until_idle(self) -> Outcome:
         """Poll every source once, take group windows as elapsed, deliver with at most 30 s of retries."""
-        assert self.poller and self.matching and self.notifying  # noqa: S101 - `run` composes all three
-        before = self.store.count_alerts()
+        assert self.poller  # noqa: S101 - `run` composes all stages
+        standing, given_up = self.store.standing(), self.store.backlog().failed
         failed = self.poller.poll_all(self.clock())
-        give_up = self.clock() + IDLE_RETRIES
+        end = self.clock() + IDLE_RETRIES
         pause = threading.Event()
-        while True:
-            self._drain()
-            self.notifying.tell(windows_elapsed=True)
-            undelivered = self.store.undelivered()
-            if not undelivered or self.clock() >= give_up:
-                break
+        while self._work_off() and self.clock() < end:
             pause.wait(TICK.total_seconds())
-        self._drain()
-        self.notifying.tell(windows_elapsed=True)
-        standing = self.store.count_alerts()
+        backlog, now_standing = self.store.backlog(), self.store.standing()
         return Outcome(
             failed_sources=failed,
-            undelivered=self.store.undelivered(),
-            alerts=standing,
-            new_alerts=standing - before,
+            undelivered=backlog.waiting + backlog.failed - given_up,
+            alerts=now_standing,
+            new_alerts=now_standing - standing,
         )
 
     def close(self) -> None:
@@ -231,6 +238,14 @@ class App:
             consuming.close()
         if self.poller:
             self.poller.close()
+
+    def _work_off(self) -> bool:
+        """Do all that can be done now, events of failing deliveries included; return whether a message still waits."""
+        assert self.notifying  # noqa: S101 - asserted by the caller
+        self._drain()
+        while self.notifying.tell(windows_elapsed=True):
+            self._drain()
+        return self.store.backlog().waiting > 0
 
     def _drain(self) -> None:
         # A Kafka consumer needs a while to be given its partitions; the embedded log answers at once.
@@ -256,10 +271,13 @@ class App:
         while not stop.wait(TICK.total_seconds()):
             polled = {state.id for state in self.store.sources() if state.last_polled and state.last_polled >= started}
             if names <= polled and self._rested(stop):
-                new = self.store.count_alerts() - standing
+                new = self.store.standing() - standing
                 heard = f"{new} new" if new else "nothing new"
                 say(f"{heard}, {standing + new} alerts stand; see `monitor alerts`")
                 return
+
+    def _is_due(self, instant: datetime | None) -> bool:
+        return instant is not None and instant <= self.clock()
 
     def _rested(self, stop: threading.Event) -> bool:
         """Wait until each loop in turn, in the order of the flow, found nothing more to do."""
@@ -267,7 +285,7 @@ class App:
             rounds = consuming.idle_rounds
             while consuming.idle_rounds == rounds and not stop.wait(TICK.total_seconds()):
                 pass
-        while not stop.is_set() and self.store.undelivered(due=self.clock()):
+        while not stop.is_set() and self._is_due(self.store.backlog().next_due):
             stop.wait(TICK.total_seconds())
         return not stop.is_set()
 

@@ -12,19 +12,22 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from monitor import __version__
-from monitor.errors import MonitorError, Problem, Problems, Unavailable
+from monitor.errors import MonitorError, Problem, Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from monitor.ports import FiledLetter
     from monitor.settings import Settings
+    from monitor.store.sql import SqlStore
 
 FINE, FOUND, UNABLE = 0, 1, 3
+T = TypeVar("T")
 
 app = typer.Typer(
     name="monitor",
@@ -50,40 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     configure_logging()
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except typer.Exit as stop:
-        code = stop.exit_code
-    except typer.Abort:
-        code = FINE
-    except typer.TyperException as usage:
-        usage.show()
-        code = usage.exit_code
+        app(args=arguments)
     except Problems as error:
         _complain(error.problems)
-        code = UNABLE
     except MonitorError as error:
         typer.echo(f"monitor: {error}", err=True)
-        code = UNABLE
-    except KeyboardInterrupt:
-        code = FINE
     except BrokenPipeError:
         # Whoever read our output went away (`monitor alerts | head`); there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FINE
-    sys.exit(code if isinstance(code, int) else FINE)
-
-
-def _version(*, wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"monitor {__version__}")
-        raise typer.Exit(FINE)
+        sys.exit(FINE)
+    sys.exit(UNABLE)
 
 
 @app.callback()
-def _root(
-    *, _: Annotated[bool, typer.Option("--version", callback=lambda wanted: _version(wanted=wanted), is_eager=True)] = False
-) -> None:
-    pass
+def _root(*, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"monitor {__version__}")
+        raise typer.Exit(FINE)
 
 
 # --- The service -----------------------------------------------------------------------------------------------------
@@ -161,24 +147,29 @@ def _until_signalled() -> Iterator[threading.Event]:
 
 @app.command(epilog="Examples:  monitor check    monitor check watchlists.yaml    monitor check lists/")
 def check(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files to check; without any, all that is configured.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files to check; without any, all that is configured.")
+    ] = None,
     *,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Tell all that is wrong in configuration and watchlists, as file:line:col: level: message."""
-    problems = [problem for path in paths or [config] for problem in _check(path)]
+    problems = sorted({problem for path in paths or [config] for problem in _check(path)})
     for problem in problems:
         typer.echo(str(problem))
     if any(problem.level == "error" for problem in problems):
         raise typer.Exit(FOUND)
-    typer.echo("no problems found" if not problems else f"no errors, {len(problems)} warnings", err=True)
+    typer.echo(f"no errors, {len(problems)} warnings" if problems else "no problems found", err=True)
 
 
 def _check(path: Path) -> list[Problem]:
     from monitor.settings import check_settings, kind_of
     from monitor.watchlists.linting import check_watchlists
 
-    kind = kind_of(path)
+    try:
+        kind = kind_of(path)
+    except Problems as error:
+        return list(error.problems)
     if kind == "watchlists":
         return check_watchlists(path)
     problems, watchlists = check_settings(path, kind, os.environ)
@@ -188,7 +179,9 @@ def _check(path: Path) -> list[Problem]:
 @app.command(epilog="Example:  monitor backtest --articles archive.jsonl.xz --watchlists new.yaml --json")
 def backtest(
     *,
-    articles: Annotated[str, typer.Option("--articles", help="A JSONL file (.xz and .gz too), a folder, or - for stdin.")],
+    articles: Annotated[
+        str, typer.Option("--articles", help="A JSONL file (.xz and .gz too), a folder, or - for stdin.")
+    ],
     watchlists: Annotated[Path | None, typer.Option("--watchlists", help="Instead of the configured ones.")] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: Json = False,
@@ -203,7 +196,7 @@ def backtest(
     loaded = load_watchlists(watchlists or _settings(config).watchlists)
     matcher = compile_watchlists(loaded.watchlists)
     now, read, found = wall_clock(), 0, 0
-    for article in read_articles(articles if articles == "-" else Path(articles)):
+    for article in read_articles(None if articles == "-" else Path(articles), now):
         read += 1
         for hit in matcher.match(article, now):
             found += 1
@@ -217,29 +210,31 @@ def backtest(
 @app.command(epilog="Examples:  monitor alerts    monitor alerts --json")
 def alerts(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """List the alerts, newest last: what was found, where, and who was told."""
-    from monitor.listing import alert_line, alert_lines
+    from monitor.listing import alert_line, alert_text
 
     with _store(config) as store:
-        _list(store.alerts(), as_json=as_json, line=alert_line, text=alert_lines, none="no alerts yet")
+        _list(store.alerts(), line=alert_line if as_json else alert_text, none="" if as_json else "no alerts yet")
 
 
 @app.command(epilog="Examples:  monitor sources    monitor sources --json")
 def sources(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """List the sources and how they are: state, last success, last new article, errors in a row."""
-    from monitor.listing import source_line, source_lines
+    from monitor.listing import source_line, source_text
 
+    names = [source.id for source in _settings(config).sources]
     with _store(config) as store:
-        states = [store.source(source.id) for source in _settings(config).sources]
-    _list(states, as_json=as_json, line=source_line, text=source_lines, none="no sources are configured")
+        states = [store.source(name) for name in names]
+    _list(states, line=source_line if as_json else source_text, none="" if as_json else "no sources are configured")
 
 
 @dead.command("list", epilog="Example:  monitor dead list --json")
 def dead_list(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """List the dead letters that are kept."""
-    from monitor.listing import dead_line, dead_lines
+    from monitor.listing import dead_line, dead_text
 
     with _store(config) as store:
-        _list(store.dead(), as_json=as_json, line=dead_line, text=dead_lines, none="no dead letters")
+        kept = [letter for letter in store.dead_letters() if letter.state == "kept"]
+    _list(kept, line=dead_line if as_json else dead_text, none="" if as_json else "no dead letters")
 
 
 Number = Annotated[int, typer.Argument(help="The number that `monitor dead list` shows.")]
@@ -251,7 +246,7 @@ def dead_show(number: Number, *, config: ConfigFile = DEFAULT_CONFIG) -> None:
     from monitor.listing import dead_whole
 
     with _store(config) as store:
-        typer.echo(dead_whole(store.dead_letter(number)))
+        typer.echo(dead_whole(_letter(store, number)))
 
 
 @dead.command("retry", epilog="Example:  monitor dead retry 3")
@@ -262,13 +257,13 @@ def dead_retry(number: Number, *, config: ConfigFile = DEFAULT_CONFIG) -> None:
 
     settings = _settings(config)
     with _store(config) as store:
-        letter = store.dead_letter(number).letter
+        letter = _letter(store, number).letter
         bus = open_bus(settings.bus)
         try:
             bus.publish(letter.topic, [Outgoing(key=letter.key, value=letter.value, headers=letter.headers)])
         finally:
             bus.close()
-        store.close_dead(number, "retried")
+        store.mark_dead(number, "retried")
     _say(f"dead letter {number} is on {letter.topic!r} again")
 
 
@@ -276,7 +271,8 @@ def dead_retry(number: Number, *, config: ConfigFile = DEFAULT_CONFIG) -> None:
 def dead_drop(number: Number, *, config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Give a dead letter up; it is not listed any more."""
     with _store(config) as store:
-        store.close_dead(number, "dropped")
+        _letter(store, number)
+        store.mark_dead(number, "dropped")
     _say(f"dead letter {number} is dropped")
 
 
@@ -292,8 +288,8 @@ def _settings(config: Path) -> Settings:
 
 
 @contextmanager
-def _store(config: Path) -> Iterator[Store]:
-    from monitor.store import open_store
+def _store(config: Path) -> Iterator[SqlStore]:
+    from monitor.store.sql import open_store
 
     store = open_store(_settings(config).store)
     try:
@@ -302,14 +298,19 @@ def _store(config: Path) -> Iterator[Store]:
         store.close()
 
 
-def _list(values: Sequence[T], *, as_json: bool, line: Callable[[T], str], text: Callable[[Sequence[T]], Iterable[str]], none: str) -> None:
-    if as_json:
-        for value in values:
-            typer.echo(line(value))
-    elif values:
-        for words in text(values):
-            typer.echo(words)
-    else:
+def _letter(store: SqlStore, number: int) -> FiledLetter:
+    letter = store.dead_letter(number)
+    if letter is None or letter.state != "kept":
+        raise typer.BadParameter(f"no dead letter {number} is kept; see `monitor dead list`")
+    return letter
+
+
+def _list(values: Iterable[T], *, line: Callable[[T], str], none: str) -> None:
+    empty = True
+    for value in values:
+        typer.echo(line(value))
+        empty = False
+    if empty and none:
         typer.echo(none, err=True)
 
 

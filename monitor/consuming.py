@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import structlog
 
 from monitor import codec
-from monitor.errors import BreakerOpen, Lost, NewerVersion, Unavailable
+from monitor.errors import BreakerOpen, Lost, NewerVersion, Unavailable, Undecodable
 from monitor.model import Article, DeadLetter, Event, Match
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Consuming(Generic[T]):
     Handling must be idempotent: a crash before the batch is done repeats it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a loop is made of these
         self,
         bus: Bus,
         topic: str,
@@ -68,7 +68,9 @@ class Consuming(Generic[T]):
         output: str = "",
         between: Callable[[], None] = lambda: None,
     ) -> None:
-        self.bus, self.topic, self.group, self.kind, self.handle = bus, topic, group, kind, handle
+        self.bus, self.topic, self.group = bus, topic, group
+        self.kind: type[T] = kind
+        self.handle: Callable[[T], Iterable[Outgoing]] = handle
         self.clock, self.output, self.between = clock, output, between
         self.idle_rounds = 0
         self._breaker = Breaker()
@@ -127,7 +129,7 @@ class Consuming(Generic[T]):
             except (NewerVersion, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a record provokes, the next one is handled
-                if attempt == TRIES or isinstance(error, codec.Undecodable):
+                if attempt == TRIES or isinstance(error, Undecodable):
                     self._bury(record, error)
                     return []
             else:
@@ -136,10 +138,12 @@ class Consuming(Generic[T]):
         raise AssertionError("unreachable")
 
     def _bury(self, record: Record, error: Exception) -> None:
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        log.error("record failed, kept as a dead letter", **place, group=self.group, exc_info=error)
+        place = f"{record.topic}/{record.partition}@{record.offset}"
+        log.error("record failed, kept as a dead letter", record=place, group=self.group, exc_info=error)
         letter = DeadLetter(
-            **place,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
             stage=self.group,
             key=record.key,
             value=record.value,

@@ -224,7 +224,7 @@ def _plain(message: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the nearest known word, else the known ones when they are few, else nothing."""
+    """Return ``; did you mean 'x'?`` for the nearest known word, else all when they are few, or nothing."""
     choices = list(known)
     best = process.extractOne(word, choices, scorer=DamerauLevenshtein.normalized_similarity, processor=None)
     if best and best[1] >= 0.6:  # noqa: PLR2004 - two slips in five letters

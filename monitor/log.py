@@ -1,6 +1,7 @@
 """Logging: structlog on stderr, readable on a terminal, one JSON object a line elsewhere.
 
-Hides structlog's set-up. Results of commands never pass through here; they go to stdout.
+On a terminal a person reads the alerts, so only warnings and errors come between them. Hides structlog's set-up.
+Results of commands never pass through here; they go to stdout.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 def configure_logging() -> None:
     """Send every log line, the libraries' warnings included, to stderr."""
     readable = sys.stderr.isatty()
+    level = logging.WARNING if readable else logging.INFO
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -28,7 +30,7 @@ def configure_logging() -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -41,4 +43,4 @@ def configure_logging() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("monitor").setLevel(logging.INFO)
+    logging.getLogger("monitor").setLevel(level)

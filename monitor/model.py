@@ -55,7 +55,8 @@ class Header:
     """An article without its text: what a match, a story and a message need to carry.
 
     (``id``, ``content_hash``) is the article's version; ``revision`` is for display, never a key.
-    ``titled`` is False where ``title`` is only the text's first sentence. ``held`` (baseline or old) is why a version may alert nobody.
+    ``titled`` is False where ``title`` is only the text's first sentence. ``held`` (baseline
+    or old) is why a version may alert nobody.
     """
 
     id: str

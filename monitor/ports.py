@@ -7,17 +7,18 @@ Implementations live in `bus`, `store` and `notify`; one contract suite a port r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from monitor.model import stable_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
-    from monitor.alerting.deciding import Decision, EventRuling, Group, LastAlert, Ruling
-    from monitor.alerting.stories import Story
-    from monitor.model import Alert, DeadLetter, Event, Match, Message, Notification
+    from monitor.model import Alert, DeadLetter, Event, Match, Message, Notification, Reason
 
 TOPICS: Final = ("articles", "matches", "events", "dead")
 SHARDS: Final = 64
@@ -205,6 +206,95 @@ class SourceStore(Protocol):
 # --- Store, as the notifier sees it ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A receiver that is to be told, once alerts gathered for ``group_wait``."""
+
+    receiver: str
+    group_wait: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A story as the store knows it: ``alert`` is the one that told it, if any did."""
+
+    id: str
+    alert: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What recording a match comes to: the alert that it opens or joins, and whom an opened one is for."""
+
+    reason: Reason
+    alert: str | None = None
+    routed: tuple[Routed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAlert:
+    """The newest operations alert of a (rule, subject); ``changed`` is the instant of the event that set its state."""
+
+    id: str
+    state: Literal["open", "acked", "closed"]
+    changed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRuling:
+    """What recording an event comes to: this alert takes this state. ``routed`` is whom an opened one is for."""
+
+    alert: str
+    state: Literal["open", "closed"]
+    routed: tuple[Routed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Alerts that one receiver is told of at once, oldest first."""
+
+    id: str
+    receiver: str
+    due_at: datetime
+    alerts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A notification to write down: ``about`` is the alert, or the group when it tells several."""
+
+    receiver: str
+    channel: str
+    destination: str
+    cause: str
+    about: str
+    alerts: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """Its key, so that owing it twice is owing it once; two receivers with one address are one message."""
+        return stable_hash("notification", self.channel, self.destination, self.cause, self.about)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Why a receiver is told, or not told, of an alert."""
+
+    alert: str
+    receiver: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to write down: what is owed, why, and which groups are decided. ``next_due`` is when to look again."""
+
+    notifications: tuple[Owed, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    groups: tuple[str, ...] = ()
+    next_due: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A notification that one worker may send until ``lease_until``.
@@ -280,7 +370,10 @@ class AlertStore(Protocol):
     def decide(
         self, judge: Callable[[Sequence[Group]], Decision], now: datetime, *, windows_elapsed: bool = False
     ) -> Decision:
-        """Write what ``judge`` decides about the groups that are due, and the next one; all with ``windows_elapsed``."""
+        """Write what ``judge`` decides about the groups that are due and the next to be, earliest first.
+
+        With ``windows_elapsed`` it is given every group that is not decided.
+        """
 
     def claim(self, worker: str, now: datetime, lease: timedelta) -> Claim | None:
         """Take the oldest notification that may be sent now, for at most ``lease``; None when there is none.
@@ -293,7 +386,7 @@ class AlertStore(Protocol):
         """Record how a claim ended; False, and nothing recorded, if it is no longer the worker's."""
 
     def release_claims(self) -> int:
-        """Make every claimed notification claimable now; return how many. Only for who knows that no one else delivers."""
+        """Give back every claim, whoever has it; return how many. Only for who knows that no one else delivers."""
 
     def is_raised(self, rule: str, subject: str) -> bool:
         """Whether an operations alert of this key stands."""
@@ -334,6 +427,13 @@ class DeadStore(Protocol):
 
     def mark_dead(self, number: int, state: Literal["retried", "dropped"]) -> bool:
         """Say what was done about a kept letter; False when it is not there or no longer kept."""
+
+
+class Store(SourceStore, AlertStore, DeadStore, Protocol):
+    """Everything that is remembered, behind one door."""
+
+    def close(self) -> None:
+        """Release everything. Closing twice is harmless."""
 
 
 # --- Channel -----------------------------------------------------------------------------------------------------

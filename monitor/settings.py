@@ -244,6 +244,42 @@ def load_settings(file: Path, environment: Mapping[str, str]) -> Settings:
     )
 
 
+Part = Literal["main", "sources", "alerts", "watchlists"]
+
+
+def kind_of(path: Path) -> Part:
+    """Tell by its keys which of our files this is; a folder, and what is unclear, is taken for watchlists."""
+    if path.is_dir():
+        return "watchlists"
+    data = load_document(path).data
+    keys = set(data) if isinstance(data, dict) else set()
+    if keys & {"bus", "store"}:
+        return "main"
+    if "sources" in keys:
+        return "sources"
+    return "alerts" if keys & {"receivers", "route"} else "watchlists"
+
+
+def check_settings(file: Path, part: Part, environment: Mapping[str, str]) -> tuple[list[Problem], Path | None]:
+    """Return all that is wrong in one of the files, and for the main one also in those it names, watchlists apart.
+
+    The path is where the main file says that the watchlists are.
+    """
+    problems: list[Problem] = []
+    if part == "sources":
+        _attempt(problems, lambda: _load_sources(file, environment))
+        return problems, None
+    if part == "alerts":
+        alerts = _attempt(problems, lambda: _load_alerts(file, environment))
+        return [*problems, *(alerts[1] if alerts else ())], None
+    main = _attempt(problems, lambda: _read(load_document(file), Main, environment))
+    if main:
+        _attempt(problems, lambda: _load_sources(main.sources, environment))
+        alerts = _attempt(problems, lambda: _load_alerts(main.alerts, environment))
+        problems += alerts[1] if alerts else ()
+    return problems, main.watchlists if main else None
+
+
 def _attempt(problems: list[Problem], load: Callable[[], T]) -> T | None:
     try:
         return load()
@@ -379,6 +415,6 @@ def _expand(document: Document, environment: Mapping[str, str]) -> tuple[Tree, d
             return {key: tree(child, (*path, key)) for key, child in value.items()}
         if isinstance(value, list):
             return [tree(child, (*path, index)) for index, child in enumerate(value)]
-        return None if value is None else text(value, path)
+        return text(value, path) if isinstance(value, str) else None
 
     return tree(document.data, ()), unset

@@ -145,10 +145,11 @@ class EmbeddedBus:
         return frozenset(range(SHARDS))
 
     def trim(self, topic: str, before: datetime) -> int:
-        """Drop what is older and read by every group of the topic, and give the pages back to the file system."""
+        """Drop what is older and read by every group of the topic, and give the room back to the file system."""
         dropped = 0
         while some := self._trim_some(topic, before):
             dropped += some
+            self._give_back()
         return dropped
 
     def close(self) -> None:
@@ -190,13 +191,16 @@ class EmbeddedBus:
         """Drop one batch: those who append wait for one batch at most."""
         with self._writing() as connection:
             slowest = _value(connection, "SELECT min(done) FROM groups WHERE topic = ?", topic)
-            dropped = connection.execute(
+            return connection.execute(
                 "DELETE FROM records WHERE position IN (SELECT position FROM records "
                 "WHERE topic = ? AND at < ? AND position <= coalesce(?, position) ORDER BY at LIMIT ?)",
                 (topic, _microseconds(before), slowest, BATCH_RECORDS),
             ).rowcount
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
-        return dropped
+
+    def _give_back(self) -> None:
+        """Let the file shrink by the pages that are free; only a script steps this pragma through all of them."""
+        with self._reading() as connection, _undone_on_error(connection):
+            connection.executescript("BEGIN IMMEDIATE; PRAGMA incremental_vacuum; COMMIT")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -215,14 +219,10 @@ class EmbeddedBus:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as connection:
+        with self._reading() as connection, _undone_on_error(connection):
             connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:  # SQLite itself rolls back when the disk is full
-                    connection.execute("ROLLBACK")
+            yield connection
+            connection.execute("COMMIT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +342,15 @@ def _world(file: Path) -> Iterator[None]:
         raise Unavailable(f"{file} {_REMEDIES['SQLITE_BUSY']}") from error
     except OSError as error:
         raise Unavailable(f"{error.filename or file}: {error.strerror}; let this user write there") from error
+
+
+@contextmanager
+def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # SQLite itself rolls back when the disk is full
+            connection.execute("ROLLBACK")
 
 
 def _value(connection: sqlite3.Connection, query: str, *values: str | int) -> Any:  # noqa: ANN401 - a column's value

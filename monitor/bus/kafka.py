@@ -7,9 +7,10 @@ Uses no Kafka transactions: effects are idempotent by key (design §3).
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
-from kafka.coordinator.assignors.sticky.cooperative_sticky_assignor import CooperativeStickyAssignor
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import OffsetAndMetadata
 
 from monitor.errors import Lost, Unavailable
@@ -43,8 +44,8 @@ REACH: Final = timedelta(seconds=8)
 """How long a broker may take to answer at all."""
 DELIVERY: Final = timedelta(seconds=30)
 """How long a publish may take, the broker's restart included."""
-_DAY: Final = timedelta(days=1)
-_RETENTION: Final = {"articles": 30 * _DAY, "matches": 7 * _DAY, "events": 7 * _DAY, "dead": 30 * _DAY}
+RETENTION: Final = timedelta(days=30)
+"""The archive that backtests replay, and the longest outage that loses nothing (design §3)."""
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -69,6 +70,7 @@ class KafkaBus:
         self._guard = threading.Lock()
         self._producer: KafkaProducer | None = None
         self._ownerships: dict[str, _Ownership] = {}
+        _find_listener(self._servers)
         with self._world():
             self._make_topics()
 
@@ -86,7 +88,7 @@ class KafkaBus:
                     )
                     for record in records
                 ]
-                producer.flush(timeout=DELIVERY.total_seconds())
+                producer.flush(timeout=(DELIVERY + REACH).total_seconds())  # by then every record came or failed
                 for future in sent:
                     future.get(timeout=0)
             except kafka_errors.KafkaError:
@@ -165,11 +167,12 @@ class KafkaBus:
             return self._producer
 
     def _drop(self, producer: KafkaProducer) -> None:
-        """End a producer that failed: what it may still hold must not be sent after the caller's next attempt."""
+        """Let go of a producer that failed: what it may still hold must not mix with the caller's next attempt."""
         with self._guard:
             if self._producer is producer:
                 self._producer = None
-        producer.close(timeout=0)
+        with suppress(kafka_errors.KafkaError):
+            producer.close(timeout=0)
 
     def _reader(self) -> KafkaConsumer:
         return KafkaConsumer(
@@ -244,7 +247,7 @@ class KafkaBatch:
         self.consumer.commit(self.ends, self.tenures)
 
 
-class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc] - kafka-python is untyped
+class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
     """One member of a group. Each time a partition comes to it, a new tenure of that partition begins."""
 
     def __init__(self, bus: KafkaBus, consumer: KafkaConsumer, topic: str) -> None:
@@ -330,8 +333,9 @@ class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc] - kaf
         beginnings = self._consumer.beginning_offsets(list(partitions), timeout_ms=_milliseconds(REACH))
         for partition, offset in beginnings.items():
             self._consumer.seek(partition, offset)
+        begun = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in beginnings.items()}
         try:
-            self._consumer.commit({one: OffsetAndMetadata(offset, "", -1) for one, offset in beginnings.items()})
+            self._consumer.commit(begun, timeout_ms=_milliseconds(REACH))
         except _LOSSES:
             log.info("group rebalanced while it began")
 
@@ -346,7 +350,7 @@ class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc] - kaf
         ]
 
 
-class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc] - kafka-python is untyped
+class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
     """A member of the pollers' group, kept alive by a thread of its own however long a poll takes."""
 
     def __init__(self, consumer: KafkaConsumer) -> None:
@@ -403,7 +407,7 @@ class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc] - kafka-pytho
 _MEMBERSHIP: Final = {
     "partition_assignment_strategy": [CooperativeStickyAssignor],
     "session_timeout_ms": 10_000,  # a killed member's partitions are taken over this fast
-    "heartbeat_interval_ms": 3_000,
+    "heartbeat_interval_ms": 1_000,  # a member learns of a rebalance this fast
 }
 _FETCHING: Final = {
     "max_partition_fetch_bytes": RECORD_BYTES,
@@ -412,11 +416,25 @@ _FETCHING: Final = {
 }
 
 
+def _find_listener(servers: Sequence[str]) -> None:
+    """Say at once, with the system's own words, when no server listens: kafka-python would try on, and leak sockets."""
+    reasons = []
+    for server in servers:
+        host, _, port = server.partition(":")
+        try:
+            socket.create_connection((host, port or "9092"), REACH.total_seconds() / len(servers)).close()
+        except OSError as error:
+            reasons.append(f"{server}: {error.strerror or error}")
+        else:
+            return
+    raise Unavailable(f"no Kafka broker listens ({'; '.join(reasons)}); start it, or correct `bus:`")
+
+
 def _topic(name: str, replicas: int) -> dict[str, Any]:
     configs = {
         "message.timestamp.type": "LogAppendTime",
         "cleanup.policy": "delete",
-        "retention.ms": str(_milliseconds(_RETENTION.get(name, _DAY))),
+        "retention.ms": str(_milliseconds(RETENTION)),
         "max.message.bytes": str(RECORD_BYTES),
         "min.insync.replicas": str(max(1, replicas - 1)),
     }

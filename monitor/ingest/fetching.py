@@ -2,6 +2,7 @@
 
 Hides httpx. A failure of the world is a value, not an exception. Decompression is ours, because httpx's cannot be
 bounded: 980 bytes of doubly compressed gzip become 512 MB in one piece before anything can be counted (measured).
+Redirects are followed here, one by one, each without what the one before was given. Keeps no cookies, retries nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin
 
 import httpx
 
@@ -24,127 +26,205 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 10_000_000
 DEADLINE: Final = timedelta(seconds=30)
-REDIRECTS: Final = 5
+MAX_REDIRECTS: Final = 5
 LONGEST_WAIT: Final = timedelta(hours=24)
-_GZIP_OR_ZLIB: Final = 47
+_GZIP: Final = 31  # zlib's window bits for a gzip header
 _STEP: Final = 65_536
-_AGENT: Final = f"monitor/{__version__} (news alerts; feed reader)"
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_BUSY: Final = frozenset({429, 503})
+_HEADERS: Final = {
+    "User-Agent": f"monitor/{__version__} (news monitoring; reads feeds at their pace)",
+    "Accept": "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5",
+    "Accept-Encoding": "gzip",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A body, with what makes the next request conditional."""
+class Failure(StrEnum):
+    """Why there is no document."""
+
+    UNREACHABLE = "unreachable"
+    TOO_SLOW = "too slow"
+    CUT_OFF = "cut off or damaged"
+    TOO_LARGE = "too large"
+    ENCODING = "unsupported encoding"
+    REDIRECT = "bad redirect"
+    BUSY = "asked to wait"
+    GONE = "gone"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to fetch, and the validators of the copy that we have."""
 
     url: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The headers that make it conditional."""
+        known = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in known.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A whole body, decompressed; ``url`` is where it was at last found."""
+
     body: bytes
-    headers: Mapping[str, str]
+    url: str
+    content_type: str
     etag: str | None
     last_modified: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The server says that nothing changed."""
+    """The server says that our copy is the present one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No document, why, and how long the server asks us to stay away."""
+    """No document. ``retry_after`` is how long the server asks us to stay away, at most 24 h."""
 
-    reason: str
+    reason: Failure
+    detail: str = ""
+    retryable: bool = True
     retry_after: timedelta | None = None
+
+    def __str__(self) -> str:
+        """``reason: detail``, for a log line; holds no address, which may hold a secret."""
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
 
 
 Outcome = Fetched | NotModified | Failed
 
 
 class Fetcher:
-    """Fetches in an event loop of its own; many threads may wait for many slow servers at once."""
+    """Fetches in one event loop for all threads, so that slow servers cost a waiting thread each and no work."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, deadline: timedelta = DEADLINE) -> None:
+        self._deadline = deadline
+        self._closing = threading.Lock()
         self._loop = asyncio.new_event_loop()
+        self._client = httpx.AsyncClient(
+            headers=_HEADERS,
+            timeout=deadline.total_seconds(),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
         self._thread = threading.Thread(target=self._loop.run_forever, name="fetching", daemon=True)
         self._thread.start()
-        self._client = httpx.AsyncClient(
-            timeout=DEADLINE.total_seconds(),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            headers={"User-Agent": _AGENT, "Accept-Encoding": "gzip"},
-        )
 
-    def fetch(self, url: str, etag: str | None, last_modified: str | None, now: datetime) -> Outcome:
-        """Fetch ``url`` unless it is unchanged since the validators were given; at most 30 s."""
-        return asyncio.run_coroutine_threadsafe(self._fetch(url, etag, last_modified, now), self._loop).result()
+    def fetch(self, request: Request, now: datetime) -> Outcome:
+        """Fetch within the deadline; ``now`` is what a Retry-After date is counted from.
+
+        Raises:
+            CancelledError: the fetcher was closed meanwhile.
+        """
+        with self._closing:
+            if self._loop.is_closed():
+                raise asyncio.CancelledError
+            waiting = asyncio.run_coroutine_threadsafe(self._fetch(request, now), self._loop)
+        return waiting.result()
 
     def close(self) -> None:
-        """Close every connection and end the loop."""
-        if self._loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
+        """Give up every fetch and end the loop. Closing twice is harmless."""
+        with self._closing:
+            if self._loop.is_closed():
+                return
+            asyncio.run_coroutine_threadsafe(self._give_up(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
-    async def _fetch(self, url: str, etag: str | None, last_modified: str | None, now: datetime) -> Outcome:
-        conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        headers = {name: value for name, value in conditions.items() if value}
+    async def _give_up(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.aclose()
+
+    async def _fetch(self, request: Request, now: datetime) -> Outcome:
         try:
-            async with asyncio.timeout(DEADLINE.total_seconds()):
-                return await self._follow(url, headers, now)
-        except TimeoutError:
-            return Failed(f"no whole answer within {DEADLINE.seconds} s")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Failed(f"{type(error).__name__}: {error}".rstrip(": "))
-        except zlib.error as error:
-            return Failed(f"damaged compression: {error}")
+            async with asyncio.timeout(self._deadline.total_seconds()):
+                return await self._follow(request, now)
+        except (TimeoutError, httpx.TimeoutException):
+            detail = f"no whole answer within {self._deadline.total_seconds():g} s"
+            return Failed(reason=Failure.TOO_SLOW, detail=detail)
+        except httpx.ConnectError as error:
+            return Failed(reason=Failure.UNREACHABLE, detail=str(error))
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            return Failed(reason=Failure.REDIRECT, detail=type(error).__name__)
+        except (httpx.HTTPError, zlib.error) as error:
+            return Failed(reason=Failure.CUT_OFF, detail=str(error) or type(error).__name__)
 
-    async def _follow(self, url: str, headers: Mapping[str, str], now: datetime) -> Outcome:
-        for _ in range(REDIRECTS + 1):
-            async with self._client.stream("GET", url, headers=headers) as response:
-                if not response.has_redirect_location:
-                    return await _outcome(response, now)
-                url = urljoin(url, response.headers["location"])
-                if not url.startswith(("http://", "https://")):
-                    return Failed(f"redirected to {url!r}, which is no web address")
-        return Failed(f"more than {REDIRECTS} redirects")
+    async def _follow(self, request: Request, now: datetime) -> Outcome:
+        url = httpx.URL(request.url)
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._client.stream("GET", url, headers=request.conditions, follow_redirects=False) as response:
+                location = response.headers.get("location")
+                if response.status_code not in _REDIRECTS or not location:
+                    return await _read(response, now)
+                url = url.join(location)
+            if url.scheme not in {"http", "https"}:
+                return Failed(reason=Failure.REDIRECT, detail=f"to {url.scheme}:, which is not the web")
+        return Failed(reason=Failure.REDIRECT, detail=f"more than {MAX_REDIRECTS}")
 
 
-async def _outcome(response: httpx.Response, now: datetime) -> Outcome:
-    if response.status_code == httpx.codes.NOT_MODIFIED:
+async def _read(response: httpx.Response, now: datetime) -> Outcome:
+    status = response.status_code
+    if status == httpx.codes.NOT_MODIFIED:
         return NotModified()
-    if response.status_code != httpx.codes.OK:
-        wait = _retry_after(response.headers.get("retry-after"), now)
-        return Failed(f"HTTP {response.status_code} {response.reason_phrase}".rstrip(), wait)
+    if not response.is_success:
+        return _refusal(status, response.headers, now)
     body = await _body(response)
     if isinstance(body, Failed):
         return body
     headers = response.headers
-    return Fetched(str(response.url), body, dict(headers), headers.get("etag"), headers.get("last-modified"))
+    return Fetched(
+        body=body,
+        url=str(response.url),
+        content_type=headers.get("content-type", ""),
+        etag=headers.get("etag"),
+        last_modified=headers.get("last-modified"),
+    )
+
+
+def _refusal(status: int, headers: Mapping[str, str], now: datetime) -> Failed:
+    detail = f"{status} {httpx.codes.get_reason_phrase(status)}".strip()
+    if status == httpx.codes.GONE:
+        return Failed(reason=Failure.GONE, detail=detail, retryable=False)
+    reason = Failure.BUSY if status in _BUSY else Failure.REFUSED
+    return Failed(reason=reason, detail=detail, retry_after=_retry_after(headers.get("retry-after"), now))
 
 
 async def _body(response: httpx.Response) -> bytes | Failed:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "x-gzip", "deflate"}:
-        return Failed(f"unsupported content encoding {encoding!r}")
-    unpack = None if encoding == "identity" else zlib.decompressobj(_GZIP_OR_ZLIB)
+    """Read the body, and decompress it in steps, so that the cap holds for what comes out."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        return Failed(reason=Failure.ENCODING, detail=encoding[:40])
+    unpacking = zlib.decompressobj(_GZIP) if "gzip" in encoding else None
     body = bytearray()
-    async for chunk in response.aiter_raw():
-        pending = chunk
-        while pending:
-            piece = unpack.decompress(pending, _STEP) if unpack else pending
-            pending = unpack.unconsumed_tail if unpack else b""
-            body += piece
+    async for chunk in response.aiter_raw(_STEP):
+        rest = chunk
+        while rest:
+            body += unpacking.decompress(rest, _STEP) if unpacking else rest
+            rest = unpacking.unconsumed_tail if unpacking else b""
             if len(body) > MAX_BYTES:
-                return Failed(f"larger than {MAX_BYTES // 1_000_000} MB")
-    if unpack and not unpack.eof:
-        return Failed("the compressed answer is cut off")
+                return Failed(reason=Failure.TOO_LARGE, detail=f"more than {MAX_BYTES // 1_000_000} MB")
+    if unpacking and not unpacking.eof:
+        return Failed(reason=Failure.CUT_OFF, detail="the compressed body ends early")
     return bytes(body)
 
 
-def _retry_after(text: str | None, now: datetime) -> timedelta | None:
-    """Read Retry-After, seconds or a date, as a wait of 0 to 24 h; None when there is none to read."""
-    if not text:
+def _retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Read Retry-After (RFC 9110 §10.2.3): seconds or a date, as a wait of 0 to 24 h; None when it says nothing."""
+    if not value:
         return None
     try:
-        wait = timedelta(seconds=int(text)) if text.strip().lstrip("-").isdigit() else _until(text, now)
+        wait = timedelta(seconds=float(value)) if value.strip().lstrip("-").isdecimal() else _until(value, now)
     except OverflowError:
         wait = LONGEST_WAIT
     except ValueError:
@@ -153,5 +233,5 @@ def _retry_after(text: str | None, now: datetime) -> timedelta | None:
 
 
 def _until(date: str, now: datetime) -> timedelta:
-    instant = parsedate_to_datetime(date)
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - now
+    moment = parsedate_to_datetime(date)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now

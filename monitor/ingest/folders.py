@@ -1,218 +1,318 @@
 """Folders of files into items: which files stand still, and what is in them.
 
-``*.txt``, ``*.html``, ``*.json`` and ``*.jsonl`` are read, in subfolders too; names that begin with a dot or end in
-``.part`` or ``.tmp`` are not, nor is a link that leads out of the folder. Also reads archives for backtests, by the
-same code. Knows nothing of what was seen before.
+``*.txt``, ``*.html``, ``*.htm``, ``*.json`` and ``*.jsonl`` are read, in subfolders too; names that begin with a dot or
+end in ``.part`` or ``.tmp`` are not, nor is a link that leads out of the folder. Also reads the articles of a backtest,
+by the same code. Knows nothing of what was seen in earlier runs, and reads no clock.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
+import os
 import re
+import stat
 import sys
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from monitor.errors import ParseError, Unavailable
-from monitor.ingest.identity import Item, content_hash
-from monitor.ingest.pages import Page, read_page
-from monitor.model import Article, Header, stable_hash
+from monitor.errors import ParseError, Problem, Problems, Unavailable
+from monitor.ingest.identity import Item
+from monitor.ingest.pages import MAX_TEXT, Page, clean, declared_encoding, decode, instant, read_page
+from monitor.model import Article, Header
 from monitor.text.sentences import headline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime, timedelta
 
 MAX_BYTES: Final = 5_000_000
+AT_ONCE: Final = 500
 SUFFIXES: Final = frozenset({".txt", ".html", ".htm", ".json", ".jsonl"})
-_DATE_LINE: Final = re.compile(r"\s*date (\d{4})-(\d\d)-(\d\d)\s")
+_DATE: Final = re.compile(r"\s*date (\d{4}-\d\d-\d\d)\s")
+_KEYS: Final = ("id", "url", "title", "text", "published", "lang")
+
+
+# --- Looking ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A file as a glance shows it; ``path`` is relative to the folder, with forward slashes."""
+class Stamp:
+    """A file as a glance shows it."""
 
-    path: str
     size: int
-    changed: datetime
+    changed_ns: int
 
 
-def look_at(folder: Path) -> list[Look]:
-    """List a folder's files, sorted by path.
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """Since when a file has been seen to stand still."""
+
+    stamp: Stamp
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file held when it was read: the keys of its items, and what was wrong with it."""
+
+    stamp: Stamp
+    keys: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of a folder between two looks, by path; lost with the process, and then all is read again."""
+
+    unread: Mapping[str, Steady] = field(default_factory=dict)
+    read: Mapping[str, Contents] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a look at a folder showed: which files are ready to be read, and which have to stand still a while yet."""
+
+    ready: Mapping[str, Stamp]
+    unread: Mapping[str, Steady]
+    kept: Mapping[str, Contents]
+
+
+def list_folder(folder: Path) -> dict[str, Stamp]:
+    """List a folder's files by path relative to it, with forward slashes, in order.
 
     Raises:
         OSError: the folder is not there or cannot be read.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(2, "no such folder", str(folder))
-    root = folder.resolve()
-    return sorted(_looks(folder, root), key=lambda look: look.path)
+    root = folder.resolve(strict=True)
+    found: dict[str, Stamp] = {}
+    for directory, folders, names in os.walk(root, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in filter(_is_article, names):
+            file = Path(directory, name)
+            stamp = _stamp(file, root)
+            if stamp:
+                found[file.relative_to(root).as_posix()] = stamp
+    return dict(sorted(found.items()))
 
 
-def _looks(folder: Path, root: Path) -> Iterator[Look]:
-    for file in folder.rglob("*"):
-        relative = file.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if hidden or file.suffix.lower() not in SUFFIXES or not file.is_file():
-            continue
-        if file.resolve().is_relative_to(root):
-            status = file.stat()
-            yield Look(relative.as_posix(), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+def _raise(error: OSError) -> None:
+    raise error
 
 
-def stands_still(look: Look, before: Look | None, since: datetime | None, now: datetime, settle: timedelta) -> bool:
-    """Whether a file's size and time have not moved for ``settle``: by its own clock, or by what we saw ``since``."""
-    by_its_clock = now - look.changed >= settle
-    by_ours = before == look and since is not None and now - since >= settle
-    return by_its_clock or by_ours
+def _is_article(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
-def read_file(folder: Path, look: Look, extract: Callable[[bytes], Page | None] = read_page) -> list[Item]:
-    """Read the items of one file. ``extract`` turns HTML into text; a service passes one that can be killed.
+def _stamp(file: Path, root: Path) -> Stamp | None:
+    """Glance at a file; None when it is gone meanwhile, no regular file, or a link that leads out."""
+    try:
+        if file.is_symlink() and not file.resolve(strict=True).is_relative_to(root):
+            return None
+        status = file.stat()
+    except (OSError, RuntimeError):
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
+def compare(listed: Mapping[str, Stamp], memory: Memory, now: datetime, settle: timedelta) -> Glance:
+    """Tell which files have changed since they were read and have stood still for ``settle`` since we first saw so.
+
+    A file's own time is not trusted to say how long ago it was written: copying sets it, and its clock may be another.
+    At most `AT_ONCE` files are ready at a time, so that a large archive is published in pieces.
+    """
+    kept = {path: memory.read[path] for path, stamp in listed.items() if _is_same(memory.read.get(path), stamp)}
+    unread = {
+        path: before if _is_same(before := memory.unread.get(path), stamp) and before else Steady(stamp, now)
+        for path, stamp in listed.items()
+        if path not in kept
+    }
+    still = ((path, steady.stamp) for path, steady in unread.items() if now - steady.since >= settle)
+    ready = dict(islice(still, AT_ONCE))
+    return Glance(ready, {path: steady for path, steady in unread.items() if path not in ready}, kept)
+
+
+def _is_same(known: Steady | Contents | None, stamp: Stamp) -> bool:
+    return known is not None and known.stamp == stamp
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileItems:
+    """The items of one file, and what could not be read in it."""
+
+    items: tuple[Item, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read_file(folder: Path, path: str, extract: Callable[[str], Page]) -> FileItems:
+    """Read one file. ``extract`` takes the article out of HTML: `pages.read_page`, or the same where it can be killed.
 
     Raises:
-        ParseError: it cannot be read; the message begins with its path, and its line where there is one.
+        CancelledError: ``extract``'s.
     """
-    if look.size > MAX_BYTES:
-        raise ParseError(f"{look.path}: larger than {MAX_BYTES // 1_000_000} MB", retryable=False)
+    file = folder / path
     try:
-        data = (folder / look.path).read_bytes()
+        data = file.read_bytes()
+        if len(data) > MAX_BYTES:
+            return FileItems(problems=(_problem(file, f"larger than {MAX_BYTES // 1_000_000} MB"),))
+        return _items(file, path, data, extract)
     except OSError as error:
-        raise ParseError(f"{look.path}: {error.strerror}") from error
-    suffix = Path(look.path).suffix.lower()
-    if suffix == ".txt":
-        return [_text_item(look.path, _decode(data, look.path))]
-    if suffix == ".json":
-        return [_json_item(data, look.path, look.path)]
-    if suffix == ".jsonl":
-        return _lines(data, look.path)
-    return [_page_item(data, look.path, extract)]
+        return FileItems(problems=(_problem(file, f"cannot be read: {error.strerror}"),))
+    except ParseError as error:
+        return FileItems(problems=(_problem(file, error.reason),))
 
 
-def _decode(data: bytes, path: str) -> str:
-    for encoding in ("utf-8-sig", "windows-1256"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in text:
-            return text
-    raise ParseError(f"{path}: is neither UTF-8 nor windows-1256 text", retryable=False)
+def _problem(file: Path, reason: str, line: int = 1) -> Problem:
+    return Problem(file, line, 1, "error", reason)
+
+
+def _items(file: Path, path: str, data: bytes, extract: Callable[[str], Page]) -> FileItems:
+    match file.suffix.lower():
+        case ".txt":
+            return FileItems((_text_item(path, decode(data)),))
+        case ".json":
+            return FileItems((_json_item(decode(data), key=path),))
+        case ".jsonl":
+            return _lines(file, data)
+        case _:
+            return FileItems((_page_item(path, extract(decode(data, declared_encoding(data)))),))
 
 
 def _text_item(path: str, text: str) -> Item:
-    published = None
-    if (found := _DATE_LINE.match(text)) is not None:
-        published = _instant("-".join(found.groups()))
-        text = text[found.end() :] if published else text
+    """Read a text file: a date at its very beginning is taken off, all the rest is text (design §7)."""
+    text = clean(text.replace("\r\n", "\n"))
+    found = _DATE.match(text)
+    published = instant(found[1]) if found else None
+    if found and published:
+        text = text[found.end() :]
     if not text.strip():
-        raise ParseError(f"{path}: is empty", retryable=False)
-    return Item(key=path, text=text, published=published)
+        raise ParseError("there is no text in it", retryable=False)
+    return Item.of(key=path, title="", text=text[:MAX_TEXT], published=published)
 
 
-def _page_item(data: bytes, path: str, extract: Callable[[bytes], Page | None]) -> Item:
-    try:
-        page = extract(data)
-    except ParseError as error:
-        raise ParseError(f"{path}: {error.reason}", retryable=False) from error
-    if page is None:
-        raise ParseError(f"{path}: no text found in it", retryable=False)
-    return Item(key=path, title=page.title, text=page.text, published=_instant(page.date))
+def _page_item(path: str, page: Page) -> Item:
+    return Item.of(key=path, title=page.title, text=page.text, url=page.url, published=page.published)
 
 
-def _lines(data: bytes, path: str) -> list[Item]:
-    lines = enumerate(data.splitlines(), start=1)
-    return [_json_item(line, f"{path}:{number}", None) for number, line in lines if line.strip()]
+def _lines(file: Path, data: bytes) -> FileItems:
+    items, problems = [], []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        try:
+            if line.strip():
+                items.append(_json_item(decode(line)))
+        except ParseError as error:
+            problems.append(_problem(file, error.reason, number))
+    return FileItems(tuple(items), tuple(problems))
 
 
-def _json_item(data: bytes, place: str, key: str | None) -> Item:
-    fields = _fields(data, place)
-    text, title = fields.get("text", ""), fields.get("title", "")
-    if not (text or title).strip():
-        raise ParseError(f'{place}: needs "text" or "title"', retryable=False)
-    name = key or fields.get("id") or fields.get("url") or stable_hash(title, text)
-    return Item(
-        key=name,
-        title=" ".join(title.split()),
-        text=text or title,
-        url=fields.get("url"),
-        published=_instant(fields.get("published")),
+def _json_item(line: str, *, key: str | None = None) -> Item:
+    """Read an article from a JSON object; its key is the given one, else its id, its URL, the hash of its words."""
+    fields = _fields(line)
+    title, text = clean(fields.get("title", "")), clean(fields.get("text", ""))[:MAX_TEXT]
+    if not title.strip() and not text.strip():
+        raise ParseError('it has neither "text" nor "title"', retryable=False)
+    url = fields.get("url")
+    return Item.of(
+        key=key or fields.get("id") or url,
+        title=title if title.strip() else "",
+        text=text,
+        url=url,
+        published=instant(fields.get("published")),
         lang=fields.get("lang"),
     )
 
 
-def _fields(data: bytes, place: str) -> dict[str, str]:
+def _fields(line: str) -> dict[str, str]:
     try:
-        value: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ParseError(f"{place}: not valid JSON: {error}", retryable=False) from error
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ParseError(f"not valid JSON: {error}", retryable=False) from None
     if not isinstance(value, dict):
-        raise ParseError(f'{place}: should be an object like {{"title": …, "text": …}}', retryable=False)
-    fields = {name: value[name] for name in ("id", "url", "title", "text", "published", "lang") if value.get(name)}
-    if wrong := [name for name, field in fields.items() if not isinstance(field, str | int)]:
-        raise ParseError(f"{place}: {wrong[0]!r} should be text", retryable=False)
-    return {name: str(field) for name, field in fields.items()}
+        raise ParseError('not an object such as {"id": …, "title": …, "text": …}', retryable=False)
+    fields = {key: value[key] for key in _KEYS if value.get(key) is not None}
+    for key, found in fields.items():
+        if not isinstance(found, str) and not (key == "id" and isinstance(found, int)):
+            raise ParseError(f'"{key}" is no text', retryable=False)
+    return {key: str(found) for key, found in fields.items() if found != ""}
 
 
-def _instant(text: str | None) -> datetime | None:
-    """Read an ISO date or instant; dates are evidence, so a bad one is none."""
-    try:
-        instant = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return instant.replace(tzinfo=UTC) if instant and instant.tzinfo is None else instant and instant.astimezone(UTC)
-
-
-# --- Archives --------------------------------------------------------------------------------------------------------
+# --- For a backtest --------------------------------------------------------------------------------------------------
 
 
 def read_articles(where: Path | None, now: datetime) -> Iterator[Article]:
-    """Read what a backtest replays: JSONL (``.xz``, ``.gz`` too), a folder, or standard input (None).
+    """Read what a backtest looks at: a JSONL file (``.xz``, ``.gz`` too), a folder, or standard input as JSONL (None).
 
-    The given id is used as it is; a folder's articles are known by their relative paths.
+    The given id is used as it is; without one it is the URL, else the hash of the words. In a folder it is the path
+    relative to it. ``now`` is when they count as first seen.
 
     Raises:
-        ParseError: at the first thing that cannot be read, with file and line.
-        Unavailable: there is no such file.
+        Problems: something cannot be read, with file and line; all before it was yielded.
+        Unavailable: there is no such file, or it cannot be opened.
     """
-    if where is not None and where.is_dir():
-        for look in look_at(where):
-            for item in read_file(where, look):
-                yield _article(item, now)
-        return
+    if where and where.is_dir():
+        items = _read_folder(where)
+    else:
+        items = _read_file(where) if where else _read_lines(Path("<stdin>"), sys.stdin.buffer)
+    for item in items:
+        yield _article(item, now)
+
+
+def _read_folder(folder: Path) -> Iterator[Item]:
     try:
-        with _open(where) as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield _article(_json_item(line, f"{where or '<stdin>'}:{number}", None), now)
+        paths = list(list_folder(folder))
     except OSError as error:
-        raise Unavailable(f"{where}: {error.strerror or error}") from error
-    except (EOFError, lzma.LZMAError) as error:
-        raise Unavailable(f"{where}: is cut off or damaged ({error})") from error
+        raise Unavailable(f"{folder}: {error.strerror}") from error
+    for path in paths:
+        found = read_file(folder, path, read_page)
+        if found.problems:
+            raise Problems(found.problems)
+        yield from found.items
 
 
-def _open(where: Path | None) -> IO[bytes]:
-    if where is None:
-        return sys.stdin.buffer
-    if where.suffix == ".xz":
-        return lzma.open(where)
-    return gzip.open(where) if where.suffix == ".gz" else where.open("rb")  # type: ignore[return-value] # GzipFile reads like a file
+def _read_file(file: Path) -> Iterator[Item]:
+    try:
+        with _open(file) as stream:
+            yield from _read_lines(file, stream)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise Unavailable(f"{file}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _read_lines(file: Path, stream: IO[bytes]) -> Iterator[Item]:
+    number = 0
+    while line := stream.readline(MAX_BYTES + 1):
+        number += 1
+        if len(line) > MAX_BYTES:
+            raise Problems([_problem(file, f"longer than {MAX_BYTES // 1_000_000} MB", number)])
+        try:
+            item = _json_item(decode(line)) if line.strip() else None
+        except ParseError as error:
+            raise Problems([_problem(file, error.reason, number)]) from None
+        if item:
+            yield item
+
+
+def _open(file: Path) -> IO[bytes]:
+    opened: Any = {".xz": lzma.open, ".gz": gzip.open}.get(file.suffix, open)
+    stream: IO[bytes] = opened(file, "rb")
+    return stream
 
 
 def _article(item: Item, now: datetime) -> Article:
     header = Header(
         id=item.key,
-        source="backtest",
+        source="",
         title=item.title or headline(item.text),
         titled=bool(item.title),
         url=item.url,
         lang=item.lang,
         published=item.published,
-        content_hash=content_hash(item),
+        content_hash=item.content_hash,
         first_seen=now,
     )
     return Article(header=header, text=item.text)

@@ -1,1 +1,1 @@
-"""Watchlists as analysts keep them: YAML read with places, checked, and turned into what `matching` evaluates."""
+"""What analysts keep in git: watchlists as YAML, read, checked with places, and turned into expressions to match."""

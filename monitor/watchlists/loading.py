@@ -1,95 +1,100 @@
-"""Watchlist files into compiled watchlists: a file or a folder, whole or not at all.
+"""Watchlist files on disk, made into the watchlists that an engine takes, all or nothing.
 
-Hides the files, the resolution of concepts across them, revisions, and the watch over changes. Does not know when to
-look again (the caller does) and runs no examples (`linting`).
+Hides which files of a folder count, that they share their concepts, and how a running process notices that they
+changed. Nothing here tells the time or starts a thread: the caller decides when to look again. Whether the watchlists do
+what their owners mean is `linting`'s affair.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from monitor.documents import Document, Path_, load_document, validate
+from monitor.codec import to_json
+from monitor.documents import Document, load_document, validate
 from monitor.errors import Problem, Problems
 from monitor.matching import ENGINE_VERSION
-from monitor.matching.expressions import Watchlist
+from monitor.matching.expressions import Clause, Only, Watchlist
 from monitor.model import WatchlistHeader, stable_hash
-from monitor.watchlists.schema import Concept, File, Reader, WatchlistEntry
+from monitor.watchlists.reading import Place, Reader
+from monitor.watchlists.schema import Entry, File
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from monitor.matching.expressions import Clause
+_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
-SUFFIXES: Final = frozenset({".yaml", ".yml"})
+Signature = tuple[tuple[str, int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A text of a watchlist's own ``examples``, and where it stands."""
+    """A text that its owner says a watchlist must alert on, or (``alerts`` False) must stay quiet on."""
 
-    watchlist: Watchlist
+    watchlist: str
     text: str
     alerts: bool
-    document: Document
-    path: Path_
+    place: Place = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A whole, valid set of watchlists."""
+    """One consistent set of watchlists. ``places`` tells where each stands, by id."""
 
     watchlists: tuple[Watchlist, ...]
-    examples: tuple[Example, ...]
-    warnings: tuple[Problem, ...]
+    examples: tuple[Example, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict, repr=False)
 
 
 def load_watchlists(path: Path) -> Loaded:
-    """Read a file, or all ``*.yaml`` and ``*.yml`` files of a folder as one set.
+    """Load the watchlists of a file, or of all ``*.yaml`` and ``*.yml`` directly in a folder, which share concepts.
 
     Raises:
-        Problems: everything that is wrong, in every file.
+        Problems: nothing can be used; holds every error and warning found, over all files.
     """
+    documents = _documents(path)
     problems: list[Problem] = []
-    files = [_read(file, problems) for file in _files(path)]
-    if not files:
-        raise Problems([Problem(path, 1, 1, "error", "the folder has no .yaml file; add one with watchlists")])
-    read = [each for each in files if each]
-    concepts = _concepts(read, problems)
-    loaded: list[tuple[Watchlist, WatchlistEntry, Document, Path_]] = []
-    for document, file in read:
-        _check_concepts(document, file, concepts, problems)
-        for index, entry in enumerate(file.watchlists):
-            place: Path_ = ("watchlists", index)
-            reader = Reader(document, concepts, problems)
-            if clause := reader.watchlist(entry, place):
-                loaded.append((_watchlist(entry, clause), entry, document, place))
-    _check_ids(loaded, problems)
+    entries = [found for document in documents for found in _entries(document, problems)]
+    reader = Reader(_concepts(documents, problems), problems)
+    reader.read_concepts()
+    clauses = [reader.read_watchlist(place) for document in documents for place in _mappings(document)]
+    places = _places(entries, problems)
+    if not any(_mappings(document) for document in documents):
+        problems.append(documents[0].problem((), "no watchlist stands here; add one below watchlists:"))
     if any(problem.level == "error" for problem in problems):
         raise Problems(problems)
-    examples = tuple(example for each in loaded for example in _examples(*each))
-    return Loaded(tuple(watchlist for watchlist, *_ in loaded), examples, tuple(sorted(set(problems))))
+    return Loaded(
+        watchlists=tuple(_watchlist(entry, clause) for (_, entry), clause in zip(entries, clauses, strict=True)),
+        examples=tuple(example for place, entry in entries for example in _examples(place, entry)),
+        warnings=tuple(sorted(set(problems))),
+        places=places,
+    )
 
 
 class Watched:
-    """Watchlists of a running service: ``current`` is always a whole, valid set.
-
-    Raises:
-        Problems: there is no valid set to begin with.
-    """
+    """Watchlists that follow their files: ``current`` is the last set that loaded whole."""
 
     def __init__(self, path: Path) -> None:
+        """Load for the first time.
+
+        Raises:
+            Problems: there is no good set to begin with.
+        """
         self._path = path
         self._signature = _signature(path)
         self.current = load_watchlists(path)
 
-    def refresh(self) -> Problems | Loaded | None:
-        """Look whether the files changed: the new set, taken over whole; or what is wrong, told once a change; or None."""
+    def refresh(self) -> Loaded | Problems | None:
+        """Load again if the files changed since the last look, and make it ``current`` if it is good.
+
+        Returns the new set; or what is wrong, once for each change, while ``current`` stays; or None: no change.
+        """
         signature = _signature(self._path)
         if signature == self._signature:
             return None
-        self._signature = signature
+        self._signature = signature  # taken before reading: a file that changes meanwhile is read again next time
         try:
             self.current = load_watchlists(self._path)
         except Problems as problems:
@@ -97,79 +102,123 @@ class Watched:
         return self.current
 
 
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
 def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
-    return [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
 
 
-def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
-    return tuple(_stamps(path))
+def _signature(path: Path) -> Signature:
+    """Tell one state of the files from another: by name, inode (an atomic replace), time and size."""
 
-
-def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
-    try:
+    def stamps() -> Iterator[tuple[str, int, int, int]]:
         for file in _files(path):
-            status = file.stat()
-            yield (file.name, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        yield (str(error), 0, 0)
+            stat = file.stat()
+            yield file.name, stat.st_ino, stat.st_mtime_ns, stat.st_size
 
-
-def _read(file: Path, problems: list[Problem]) -> tuple[Document, File] | None:
     try:
-        document = load_document(file)
-        return document, validate(document, File)
+        return tuple(stamps())
+    except OSError:
+        return ()  # missing or unreadable: loading it will say so
+
+
+def _documents(path: Path) -> list[Document]:
+    """Read all files; without one of them the concepts of the others would seem unknown, so all must be readable."""
+    try:
+        files = _files(path)
+    except OSError as error:
+        raise Problems([Problem(path, 1, 1, "error", f"cannot be read: {error.strerror}")]) from error
+    if not files:
+        raise Problems([Problem(path, 1, 1, "error", "no *.yaml file stands in this folder")])
+    documents, problems = [], []
+    for file in files:
+        try:
+            documents.append(load_document(file))
+        except Problems as error:
+            problems.extend(error.problems)
+    problems += [fault for document in documents for fault in _shape_faults(document)]
+    if problems:
+        raise Problems(problems)
+    return documents
+
+
+def _shape_faults(document: Document) -> Iterator[Problem]:
+    if document.data is None:
+        yield document.problem((), "the file is empty; a watchlist file has watchlists:, and concepts: if need be")
+    elif not isinstance(document.data, dict):
+        yield document.problem((), "a watchlist file is a mapping with watchlists:, and concepts: if need be")
+
+
+# --- From documents to watchlists --------------------------------------------------------------------------------------
+
+
+def _entries(document: Document, problems: list[Problem]) -> list[tuple[Place, Entry]]:
+    try:
+        file = validate(document, File)
     except Problems as error:
         problems.extend(error.problems)
-        return None
+        return []
+    return [(Place(document, ("watchlists", index)), entry) for index, entry in enumerate(file.watchlists)]
 
 
-def _concepts(files: Sequence[tuple[Document, File]], problems: list[Problem]) -> dict[str, Concept]:
-    concepts: dict[str, Concept] = {}
-    for document, file in files:
-        for name in file.concepts:
-            path: Path_ = ("concepts", name)
-            if name in concepts:
-                message = f"concept {name!r} stands in {concepts[name].document.file} as well; names are unique"
-                problems.append(document.problem(path, message, at_key=True))
-            concepts.setdefault(name, Concept(document, path))
+def _mappings(document: Document) -> list[Place]:
+    """Return the watchlists that can be looked into, whether or not the rest of the file holds."""
+    root = Place(document)
+    places = (root / "watchlists").items() if "watchlists" in root else []
+    return [place for place in places if isinstance(place.value, dict)]
+
+
+def _concepts(documents: Sequence[Document], problems: list[Problem]) -> dict[str, Place]:
+    concepts: dict[str, Place] = {}
+    for root in map(Place, documents):
+        names = (root / "concepts").value if "concepts" in root else None
+        for name in names if isinstance(names, dict) else ():
+            place = root / "concepts" / name
+            if concepts.setdefault(name, place) != place:
+                message = f"concept {name!r} stands twice (first in {concepts[name]}); rename one or join them"
+                problems.append(place.problem(message, at_key=True))
     return concepts
 
 
-def _check_concepts(document: Document, file: File, concepts: dict[str, Concept], problems: list[Problem]) -> None:
-    for name in file.concepts:
-        Reader(document, concepts, problems).concept(name, ("concepts", name))
+def _places(entries: Sequence[tuple[Place, Entry]], problems: list[Problem]) -> dict[str, Place]:
+    """Give each watchlist its id, once."""
+    places: dict[str, Place] = {}
+    for place, entry in entries:
+        if not entry.key:
+            what = "name: gives no id; add id:" if entry.name else "a watchlist needs a name:"
+            problems.append((place / "name" if entry.name else place).problem(what))
+        elif places.setdefault(entry.key, place) != place:
+            message = f"watchlist id {entry.key!r} stands twice (first in {places[entry.key]}); ids are unique"
+            problems.append((place / ("id" if entry.id else "name")).problem(message))
+    return places
 
 
-def _check_ids(loaded: Sequence[tuple[Watchlist, WatchlistEntry, Document, Path_]], problems: list[Problem]) -> None:
-    seen: dict[str, str] = {}
-    for watchlist, _, document, path in loaded:
-        key = watchlist.header.id
-        if key in seen:
-            message = f"watchlist {key!r} stands in {seen[key]} as well; give one of them another id"
-            problems.append(document.problem((*path, "id"), message))
-        line = document.values[path][0]
-        seen.setdefault(key, f"{document.file.name}:{line}")
-
-
-def _watchlist(entry: WatchlistEntry, clause: Clause) -> Watchlist:
-    only = entry.only.compiled()
-    admitted = (sorted(only.sources), sorted(only.langs), sorted(only.tiers))
+def _watchlist(entry: Entry, clause: Clause) -> Watchlist:
+    only = Only(frozenset(entry.only.source), frozenset(entry.only.lang), frozenset(entry.only.tier))
     header = WatchlistHeader(
         id=entry.key,
-        name=entry.name,
+        name=entry.name or entry.key,
         severity=entry.severity,
         owner=entry.owner,
         labels=entry.labels,
         status=entry.status,
-        revision=stable_hash(ENGINE_VERSION, repr(clause), repr(admitted), str(entry.expires)),
+        revision=_revision(entry, clause),
     )
     return Watchlist(header, clause, only, entry.expires)
 
 
-def _examples(watchlist: Watchlist, entry: WatchlistEntry, document: Document, path: Path_) -> Iterator[Example]:
-    for index, text in enumerate(entry.examples.alert):
-        yield Example(watchlist, text, True, document, (*path, "examples", "alert", index))  # noqa: FBT003 - a field
-    for index, text in enumerate(entry.examples.quiet):
-        yield Example(watchlist, text, False, document, (*path, "examples", "quiet", index))  # noqa: FBT003 - a field
+def _revision(entry: Entry, clause: Clause) -> str:
+    """Hash all that decides a match, so that a match tells by which wording of the watchlist it came about."""
+    only = [sorted(entry.only.source), sorted(entry.only.lang), sorted(entry.only.tier)]
+    decisive = to_json([entry.key, clause, only, entry.expires]).decode()
+    return stable_hash(decisive, ENGINE_VERSION)
+
+
+def _examples(place: Place, entry: Entry) -> Iterator[Example]:
+    examples = place / "examples"
+    for key, texts in (("alert", entry.examples.alert), ("quiet", entry.examples.quiet)):
+        for text, where in zip(texts, (examples / key).listed() if texts else (), strict=True):
+            yield Example(watchlist=entry.key, text=text, alerts=key == "alert", place=where)

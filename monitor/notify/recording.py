@@ -1,0 +1,91 @@
+"""The notifier's first two transactions: record what comes, then decide what is due.
+
+Joins the pure rules of `alerting` to a store. Does not consume the bus (the caller commits its offset after `Recorder`
+returns), keeps no timer (the store knows what is due), and sends nothing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.alerting.deciding import Decision, Group, State, decide, judge_event, judge_match
+from monitor.alerting.stories import story_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.model import DeadLetter, Event, Match, Reason
+    from monitor.ports import AlertStore, Store
+    from monitor.settings import Alerts
+
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Records matches and events, each once, with what they lead to under these alert settings; files dead letters."""
+
+    def __init__(self, store: Store, alerts: Alerts) -> None:
+        self._store = store
+        self._tree = alerts.route
+
+    def record(self, match: Match, now: datetime) -> Reason | None:
+        """Record a match, its story and any alert; return why it alerts or not, None when it was recorded before.
+
+        Raises:
+            Unavailable: nothing was written; the match comes again.
+        """
+        ruling = self._store.record(match, story_of(match), partial(judge_match, match, tree=self._tree), now)
+        reason = ruling.reason if ruling else None
+        where = {"watchlist": match.watchlist.id, "article": match.article.id}
+        log.info("match recorded", **where, reason=reason or "repeated", alert=ruling and ruling.alert)
+        return reason
+
+    def record_event(self, event: Event, now: datetime) -> str | None:
+        """Open or close the operations alert of an event; return its id, None when nothing changes.
+
+        Raises:
+            Unavailable: nothing was written; the event comes again.
+        """
+        ruling = self._store.record_event(event, partial(judge_event, event, tree=self._tree), now)
+        state = ruling.state if ruling else "unchanged"
+        log.info("event recorded", rule=event.rule, subject=event.subject, state=event.state, alert=state)
+        return ruling.alert if ruling else None
+
+    def file_dead(self, letter: DeadLetter) -> None:
+        """Keep a dead letter for people to work on, once.
+
+        Raises:
+            Unavailable: nothing was written; the letter comes again.
+        """
+        self._store.file_dead(letter)
+        log.info("dead letter filed", topic=letter.topic, partition=letter.partition, offset=letter.offset)
+
+
+class Decider:
+    """Decides what is owed to whom. Only one may tick at a time for a store, or they wait for each other."""
+
+    def __init__(self, store: AlertStore, alerts: Alerts) -> None:
+        self._store = store
+        self._destinations = {name: receiver.destinations for name, receiver in alerts.receivers.items()}
+
+    def tick(self, now: datetime, *, windows_elapsed: bool = False) -> datetime | None:
+        """Write down what is due and return when to look again, None when nothing gathers.
+
+        An overdue group fires once, at once. With ``windows_elapsed`` every group is due.
+
+        Raises:
+            Unavailable: nothing was written; tick again.
+        """
+
+        def judge(groups: Sequence[Group]) -> Decision:
+            state = State(groups=groups, destinations=self._destinations, windows_elapsed=windows_elapsed)
+            return decide(state, now)
+
+        decision = self._store.decide(judge, now, windows_elapsed=windows_elapsed)
+        for verdict in decision.verdicts:
+            log.info("alert decided", alert=verdict.alert, receiver=verdict.receiver, reason=verdict.reason)
+        return decision.next_due

@@ -1,0 +1,53 @@
+"""The dead letters that people work on. Implements `ports.DeadStore`; does not publish them again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Final, Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from monitor.model import DeadLetter
+from monitor.ports import FiledLetter
+from monitor.store.schema import dead
+from monitor.store.tables import Tables
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sqlalchemy import RowMapping
+
+_LETTER: Final = [field.name for field in fields(DeadLetter)]
+
+
+class FiledTables(Tables):
+    """Dead letters."""
+
+    def file_dead(self, letter: DeadLetter) -> None:
+        """Keep a dead letter; one of the same record and stage is kept once."""
+        row: dict[str, Any] = asdict(letter) | {"state": "kept"}
+        with self.database.writing() as connection:
+            connection.execute(insert(dead).values(row).on_conflict_do_nothing())
+
+    def dead_letters(self) -> list[FiledLetter]:
+        """Every dead letter, oldest first."""
+        with self.database.reading() as connection:
+            return [_filed(row) for row in connection.execute(select(dead).order_by(dead.c.id)).mappings()]
+
+    def dead_letter(self, number: int) -> FiledLetter | None:
+        """One of them; None when there is no such number."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(dead).where(dead.c.id == number)).mappings().one_or_none()
+        return _filed(row) if row else None
+
+    def mark_dead(self, number: int, state: Literal["retried", "dropped"]) -> bool:
+        """Say what was done about a kept letter; False when it is not there or no longer kept."""
+        kept = update(dead).where(dead.c.id == number, dead.c.state == "kept")
+        with self.database.writing() as connection:
+            return connection.execute(kept.values(state=state)).rowcount == 1
+
+
+def _filed(row: RowMapping) -> FiledLetter:
+    letter = DeadLetter(**{name: row[name] for name in _LETTER})
+    return FiledLetter(id=row["id"], state=row["state"], letter=letter)

@@ -1,0 +1,256 @@
+"""The tables of the store, and how their columns keep instants.
+
+Hides the database's own types. Does not create the tables: that is `migrations`' affair, and a test holds the two
+together. Nothing is deleted here but sightings of what a source no longer lists.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+REVISION: Final = "0001"
+"""The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, stored in UTC with microseconds so that order in the database is order in time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn to UTC; SQLite keeps text, so there the zone is left off.
+
+        Raises:
+            ValueError: the instant has no zone.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base class's
+        """Make aware again, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+Counter: Final = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column that is called INTEGER."""
+
+
+def _position() -> Column[int]:
+    """A number that grows with every row: the order in which rows came."""
+    return Column("position", Counter, primary_key=True, autoincrement=True)
+
+
+# --- What the poller remembers -----------------------------------------------------------------------------------
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("next_due", Instant),
+    Column("first_polled", Instant),
+    Column("last_polled", Instant),
+    Column("last_success", Instant),
+    Column("last_new", Instant),
+    Column("errors", Integer, nullable=False),
+    Column("error", Text),
+    Column("articles", Integer, nullable=False),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("body_hash", Text),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("article", Text, nullable=False, index=True),
+    Column("content_hash", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("listed", Instant, nullable=False),
+    Index(None, "source", "listed"),
+)
+
+# --- Matches, their stories and alerts ---------------------------------------------------------------------------
+
+watchlists = Table("watchlists", metadata, Column("id", Text, primary_key=True))
+"""One row a watchlist, for recording to lock: its stories are decided one match at a time."""
+
+stories = Table(
+    "stories",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("watchlist", Text, ForeignKey("watchlists.id"), nullable=False),
+    Column("signature", JSON),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Column("articles", Integer, nullable=False),
+    Index(None, "watchlist", "last_seen"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _position(),
+    Column("id", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("watchlist", Text, ForeignKey("watchlists.id")),
+    Column("story", Text, ForeignKey("stories.id"), unique=True),
+    Column("rule", Text),
+    Column("subject", Text),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("score", Integer, nullable=False),
+    Column("event", Text),
+    Column("created", Instant, nullable=False),
+    Column("closed", Instant),
+    Index(None, "rule", "subject"),
+)
+"""``watchlist`` and ``story`` are those of kind watchlist; ``rule``, ``subject`` and ``event`` those of operations."""
+
+matches = Table(
+    "matches",
+    metadata,
+    _position(),
+    Column("watchlist", Text, ForeignKey("watchlists.id"), nullable=False),
+    Column("article", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("story", Text, ForeignKey("stories.id"), nullable=False, index=True),
+    Column("alert", Text, ForeignKey("alerts.id"), index=True),
+    Column("reason", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("payload", Text, nullable=False),
+    UniqueConstraint("watchlist", "article", "content_hash"),
+)
+"""``payload`` is the match as the codec writes it; ``alert`` the one it opened or joined."""
+
+# --- Who is told -------------------------------------------------------------------------------------------------
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("receiver", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("gathers", Boolean, nullable=False),
+    Column("opened", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Index(None, "decided_at", "due_at"),
+    Index(None, "receiver", "key", "decided_at"),
+)
+"""What is told to one receiver at one time. One that ``gathers`` takes in further alerts of its key until decided."""
+
+group_members = Table(
+    "group_members",
+    metadata,
+    _position(),
+    Column("group_id", Text, ForeignKey("groups.id"), nullable=False),
+    Column("alert", Text, ForeignKey("alerts.id"), nullable=False),
+    Column("cause", Text, nullable=False),
+    UniqueConstraint("group_id", "alert", "cause"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    _position(),
+    Column("id", Text, nullable=False, unique=True),
+    Column("receiver", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("claimed_by", Text),
+    Column("lease_until", Instant),
+    Column("sent_at", Instant),
+    Column("error", Text),
+    Column("created", Instant, nullable=False),
+    Column("owed_since", Instant, nullable=False),
+    Index(None, "state", "not_before"),
+    Index(None, "about", "channel", "destination", "state"),
+)
+"""``about`` is the alert or group whose messages to one destination keep their order. ``owed_since`` is ``created``,
+or when a person had it sent again. ``state``: pending, claimed, sent or failed."""
+
+told = Table(
+    "told",
+    metadata,
+    Column("notification", Text, ForeignKey("notifications.id"), primary_key=True),
+    Column("alert", Text, ForeignKey("alerts.id"), primary_key=True, index=True),
+)
+"""Which alerts a notification tells."""
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _position(),
+    Column("match", Counter, ForeignKey("matches.position"), index=True),
+    Column("alert", Text, ForeignKey("alerts.id"), index=True),
+    Column("receiver", Text),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+"""Why a match led to an alert or not, and why a receiver was told of an alert or not."""
+
+# --- What could not be processed ---------------------------------------------------------------------------------
+
+dead = Table(
+    "dead",
+    metadata,
+    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", Counter, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("traceback", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    UniqueConstraint("topic", "partition", "offset", "stage"),
+)

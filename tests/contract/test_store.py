@@ -1,0 +1,782 @@
+"""What every store promises, over each implementation, and what only an embedded one can be asked.
+
+A new implementation is one line in ``address``; the tests below the last rule are about the file of the embedded one.
+"""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, event, insert, select, text
+from sqlalchemy.exc import StatementError
+
+from monitor.errors import Unavailable
+from monitor.model import Message, Reason
+from monitor.notify.delivering import Deliverer
+from monitor.notify.recording import Decider, Recorder
+from monitor.ports import (
+    Backlog,
+    Claim,
+    Decision,
+    Group,
+    Owed,
+    Routed,
+    Ruling,
+    Settlement,
+    Sighting,
+    SourceState,
+    Store,
+    Story,
+)
+from monitor.store import SqlStore, open_store
+from monitor.store.schema import REVISION, metadata, sources
+from tests.samples import NOW, Ledger, a_letter, a_match, a_message, after, alert_settings, an_event, watchlist
+
+LEASE = timedelta(minutes=2)
+SETTINGS = alert_settings()
+
+
+@pytest.fixture(params=["sqlite"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return {"sqlite": f"sqlite:{tmp_path / 'var' / 'state.db'}"}[request.param]
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[SqlStore]:
+    with open_store(address) as opened:
+        yield opened
+
+
+def opens(story: Story) -> Ruling:
+    return Ruling(reason=Reason.TOLD, alert=f"alert-{story.id}", routed=(Routed("desk"),))
+
+
+def owe(store: Store, alert: str, *causes: str, destination: str = "desk@example.org") -> None:
+    """Owe one message a cause about an alert, in this order."""
+    owed = [
+        Owed(receiver="desk", channel="email", destination=destination, cause=cause, about=alert, alerts=(alert,))
+        for cause in causes
+    ]
+    store.decide(lambda groups: Decision(notifications=tuple(owed), groups=tuple(group.id for group in groups)), NOW)
+
+
+def claim(store: Store, now: datetime = NOW, worker: str = "one") -> Claim | None:
+    return store.claim(worker, now, LEASE)
+
+
+def sent(store: Store, now: datetime = NOW) -> list[tuple[str, str]]:
+    """Send all that may be sent now; return what it was about and its cause, in order."""
+    done = []
+    while taken := claim(store, now):
+        assert store.settle(taken, Settlement(state="sent", at=now))
+        done.append((taken.notification.alerts[0].id, taken.notification.cause))
+    return done
+
+
+# --- Sources ---------------------------------------------------------------------------------------------------------
+
+
+def sighting(key: str, **changes: Any) -> Sighting:  # noqa: ANN401 - the record's own fields
+    plain = Sighting(
+        source="agency", key=key, article=f"article-{key}", content_hash="v1", revision=1, first_seen=NOW, listed=NOW
+    )
+    return replace(plain, **changes)
+
+
+POLLED = SourceState(
+    id="agency",
+    state="failing",
+    next_due=after(minutes=5),
+    first_polled=after(days=-3),
+    last_polled=NOW,
+    last_success=after(hours=-1),
+    last_new=after(hours=-2),
+    errors=3,
+    error="503",
+    articles=12,
+    etag='W/"x"',
+    last_modified="Fri, 20 Nov 2026 09:00:00 GMT",
+    body_hash="b1",
+)
+
+
+def test_a_source_that_was_never_polled_is_new(store: Store) -> None:
+    assert store.source("agency") == SourceState(id="agency")
+    assert store.sources() == []
+
+
+def test_the_state_of_a_source_is_what_its_last_poll_left(store: Store) -> None:
+    store.remember(SourceState(id="agency", state="ok"), [], NOW)
+    store.remember(POLLED, [], NOW)
+    store.remember(SourceState(id="aaa", state="empty"), [], NOW)
+    assert store.source("agency") == POLLED
+    assert [source.id for source in store.sources()] == ["aaa", "agency"]
+
+
+def test_a_sighting_replaces_the_one_of_the_same_key(store: Store) -> None:
+    store.remember(POLLED, [sighting("k1"), sighting("k2")], after(days=-30))
+    changed = sighting("k1", content_hash="v2", revision=2, listed=after(minutes=5))
+    store.remember(POLLED, [changed], after(days=-30))
+    assert store.sightings("agency") == {"k1": changed, "k2": sighting("k2")}
+
+
+def test_what_a_source_stopped_listing_is_forgotten_and_no_other_source_s(store: Store) -> None:
+    stale = after(days=-31)
+    store.remember(SourceState(id="other"), [sighting("k1", source="other", listed=stale)], stale)
+    store.remember(POLLED, [sighting("k1", listed=stale), sighting("k2")], after(days=-30))
+    assert set(store.sightings("agency")) == {"k2"}
+    assert set(store.sightings("other")) == {"k1"}
+
+
+def test_versions_are_found_in_every_source_oldest_first(store: Store) -> None:
+    first, second = sighting("k", article="a"), sighting("k", source="other", article="a", first_seen=after(hours=1))
+    store.remember(SourceState(id="other"), [second], NOW)
+    store.remember(POLLED, [first, sighting("z")], NOW)
+    assert store.versions(["a", "unknown"]) == {"a": [first, second]}
+
+
+def test_versions_may_be_asked_for_by_the_thousands(store: Store) -> None:
+    store.remember(POLLED, [sighting(str(number)) for number in range(2_500)], NOW)
+    assert len(store.versions([f"article-{number}" for number in range(40_000)])) == 2_500
+
+
+# --- Recording -------------------------------------------------------------------------------------------------------
+
+
+def test_a_match_is_recorded_once_however_often_it_comes(store: Store) -> None:
+    assert store.record(a_match(), "s1", opens, NOW) == opens(Story(id="s1"))
+    assert store.record(a_match(score=100), "s1", opens, after(hours=1)) is None
+    (report,) = store.alerts()
+    assert (report.alert.matches, report.alert.created, report.alert.score) == ((a_match(),), NOW, 95)
+
+
+def test_a_story_s_alert_is_known_to_the_judge_of_its_next_match(store: Store) -> None:
+    heard: list[Story] = []
+
+    def judge(story: Story) -> Ruling:
+        heard.append(story)
+        return Ruling(reason=Reason.COPY, alert=story.alert) if story.alert else opens(story)
+
+    for version, score in (("v1", 75), ("v2", 95), ("v3", 85)):
+        store.record(a_match(version=version, score=score), "s1", judge, NOW)
+    assert heard == [Story(id="s1"), Story(id="s1", alert="alert-s1"), Story(id="s1", alert="alert-s1")]
+    (report,) = store.alerts()
+    assert [match.article.content_hash for match in report.alert.matches] == ["v1", "v2", "v3"]
+    assert report.alert.score == 95, "an alert is as sure as its best match"
+
+
+def test_a_match_that_is_held_back_is_kept_without_an_alert(store: Store) -> None:
+    store.record(a_match(), "s1", lambda _: Ruling(reason=Reason.BASELINE), NOW)
+    assert store.standing() == 0
+    assert store.record(a_match(), "s1", opens, NOW) is None
+
+
+def test_an_exception_in_the_middle_leaves_nothing_behind(store: Store) -> None:
+    def judge(_: Story) -> Ruling:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.record(a_match(), "s1", judge, NOW)
+    assert store.record(a_match(), "s1", opens, NOW) is not None
+
+
+def test_writers_at_the_same_time_record_each_match_once(store: Store) -> None:
+    matches = [a_match(f"a{number}", on=watchlist(f"w{number % 3}")) for number in range(12)]
+    ready = threading.Barrier(6)
+
+    def work(_: int) -> int:
+        ready.wait()
+        return sum(bool(store.record(match, f"s-{match.article.id}", opens, NOW)) for match in matches)
+
+    with ThreadPoolExecutor(6) as workers:
+        assert sum(workers.map(work, range(6))) == len(matches)
+    assert store.standing() == len(matches)
+
+
+def test_workers_at_the_same_time_claim_each_notification_once(store: Store) -> None:
+    for number in range(8):
+        store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+        owe(store, f"alert-s{number}", "first")
+    ready = threading.Barrier(4)
+
+    def work(worker: int) -> list[str]:
+        ready.wait()
+        taken = []
+        while got := claim(store, worker=f"worker {worker}"):
+            taken.append(got.notification.id)
+        return taken
+
+    with ThreadPoolExecutor(4) as workers:
+        taken = [identity for ids in workers.map(work, range(4)) for identity in ids]
+    assert len(taken) == len(set(taken)) == 8
+
+
+# --- Groups ----------------------------------------------------------------------------------------------------------
+
+
+def groups_at(store: Store, now: datetime, *, windows_elapsed: bool = False) -> list[Group]:
+    """Look at what the judge is given, and decide nothing."""
+    seen: list[Group] = []
+
+    def judge(groups: Any) -> Decision:  # noqa: ANN401 - any sequence of groups
+        seen.extend(groups)
+        return Decision()
+
+    store.decide(judge, now, windows_elapsed=windows_elapsed)
+    return seen
+
+
+def gathers(seconds: int) -> Callable[[Story], Ruling]:
+    return lambda story: replace(opens(story), routed=(Routed("desk", timedelta(seconds=seconds)),))
+
+
+def test_without_a_window_each_alert_is_a_group_of_its_own_in_the_order_they_came(store: Store) -> None:
+    for number in range(3):
+        store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+    assert [group.alerts for group in groups_at(store, NOW)] == [("alert-s0",), ("alert-s1",), ("alert-s2",)]
+
+
+def test_alerts_of_a_watchlist_gather_for_a_receiver_from_the_first_one_on(store: Store) -> None:
+    store.record(a_match("a0"), "s0", gathers(30), NOW)
+    store.record(a_match("a1"), "s1", gathers(30), after(seconds=20))
+    store.record(a_match("a2", on=watchlist("other")), "s2", gathers(30), after(seconds=25))
+    due = groups_at(store, after(seconds=30))
+    assert [(group.alerts, group.due_at) for group in due] == [
+        (("alert-s0", "alert-s1"), after(seconds=30)),
+        (("alert-s2",), after(seconds=55)),
+    ]
+
+
+def test_a_judge_sees_what_is_due_and_the_next_to_be(store: Store) -> None:
+    for number, wait in enumerate((10, 20, 30)):
+        store.record(a_match(f"a{number}", on=watchlist(f"w{number}")), f"s{number}", gathers(wait), NOW)
+    assert [group.alerts for group in groups_at(store, after(seconds=5))] == [("alert-s0",)]
+    assert [group.alerts for group in groups_at(store, after(seconds=10))] == [("alert-s0",), ("alert-s1",)]
+    assert len(groups_at(store, NOW, windows_elapsed=True)) == 3
+
+
+def test_a_decided_group_is_not_seen_again_and_the_next_alert_opens_another(store: Store) -> None:
+    store.record(a_match("a0"), "s0", gathers(30), NOW)
+    store.decide(lambda groups: Decision(groups=tuple(group.id for group in groups)), NOW, windows_elapsed=True)
+    assert groups_at(store, after(days=1)) == []
+    store.record(a_match("a1"), "s1", gathers(30), after(seconds=5))
+    assert [group.alerts for group in groups_at(store, after(days=1))] == [("alert-s1",)]
+
+
+def test_what_is_decided_twice_is_owed_once(store: Store) -> None:
+    store.record(a_match(), "s1", opens, NOW)
+    owe(store, "alert-s1", "first")
+    owe(store, "alert-s1", "first")
+    assert sent(store) == [("alert-s1", "first")]
+    owe(store, "alert-s1", "first")
+    assert sent(store) == []
+
+
+# --- Claims ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owing(store: SqlStore) -> SqlStore:
+    """Owe two messages about one alert to one destination, and one about another alert."""
+    for story in ("s1", "s2"):
+        store.record(a_match(story), story, opens, NOW)
+    owe(store, "alert-s1", "first", "growth:5")
+    owe(store, "alert-s2", "first")
+    return store
+
+
+def taken(got: Claim | None) -> tuple[str, str]:
+    assert got is not None
+    return got.notification.alerts[0].id, got.notification.cause
+
+
+def test_the_oldest_goes_first_and_what_is_behind_it_waits_but_nothing_else(owing: Store) -> None:
+    assert taken(claim(owing)) == ("alert-s1", "first")
+    assert taken(claim(owing)) == ("alert-s2", "first")
+    assert claim(owing) is None
+
+
+def test_order_is_kept_while_the_older_one_is_postponed_and_free_when_it_failed(owing: Store) -> None:
+    older = claim(owing)
+    assert older is not None
+    owing.settle(older, Settlement(state="pending", at=NOW, not_before=after(seconds=5), error="451"))
+    assert taken(claim(owing)) == ("alert-s2", "first")
+    assert claim(owing, after(seconds=4)) is None
+    again = claim(owing, after(seconds=5))
+    assert again is not None
+    assert (taken(again), again.attempts) == (("alert-s1", "first"), 2)
+    owing.settle(again, Settlement(state="failed", at=NOW, error="550"))
+    assert taken(claim(owing)) == ("alert-s1", "growth:5")
+
+
+def test_another_destination_does_not_wait(owing: Store) -> None:
+    owe(owing, "alert-s1", "growth:5", destination="night@example.org")
+    claims = [claim(owing) for _ in range(3)]
+    assert [got and got.notification.destination for got in claims].count("night@example.org") == 1
+
+
+def test_a_claim_that_ran_out_is_claimable_again_and_its_late_result_is_ignored(owing: Store) -> None:
+    slow = claim(owing, worker="slow")
+    assert slow is not None
+    assert taken(claim(owing, after(minutes=1), "other")) == ("alert-s2", "first")
+    quick = owing.claim("quick", after(minutes=2), LEASE)
+    assert quick is not None
+    assert quick.notification == slow.notification
+    assert not owing.settle(slow, Settlement(state="failed", at=after(minutes=3), error="too late"))
+    assert owing.settle(quick, Settlement(state="sent", at=after(minutes=3)))
+    assert not owing.settle(quick, Settlement(state="sent", at=after(minutes=3))), "settled is settled"
+
+
+def test_a_claim_that_ran_out_but_went_to_nobody_is_still_its_worker_s(owing: Store) -> None:
+    slow = claim(owing)
+    assert slow is not None
+    assert owing.settle(slow, Settlement(state="sent", at=after(hours=1)))
+
+
+def test_a_worker_s_second_claim_is_not_mistaken_for_its_first(owing: Store) -> None:
+    first = claim(owing)
+    assert first is not None
+    second = claim(owing, after(minutes=2))
+    assert second is not None
+    assert not owing.settle(first, Settlement(state="failed", at=after(minutes=2), error="stale"))
+    assert owing.settle(second, Settlement(state="sent", at=after(minutes=2)))
+
+
+def test_claims_of_the_dead_are_given_back_by_who_knows_that_they_are_dead(owing: Store) -> None:
+    dead = claim(owing)
+    assert owing.release_claims() == 1
+    assert taken(claim(owing)) == taken(dead)
+
+
+def test_a_claim_carries_the_alerts_with_all_their_matches(store: Store) -> None:
+    store.record(a_match("a1", score=75), "s1", opens, NOW)
+    store.record(a_match("a1", "v2"), "s1", lambda story: Ruling(reason=Reason.COPY, alert=story.alert), NOW)
+    owe(store, "alert-s1", "first")
+    got = claim(store)
+    assert got is not None
+    (alert,) = got.notification.alerts
+    assert alert.matches == (a_match("a1", score=75), a_match("a1", "v2"))
+    assert (alert.kind, alert.watchlist, alert.score, alert.state) == ("watchlist", "tartus", 95, "open")
+
+
+# --- Backlog ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_backlog_counts_what_waits_and_what_failed_and_says_when_to_try_next(owing: Store) -> None:
+    assert owing.backlog() == Backlog(waiting=3, failed=0, next_due=NOW)
+    first, second = claim(owing), claim(owing)
+    assert first is not None
+    assert second is not None
+    owing.settle(first, Settlement(state="pending", at=NOW, not_before=after(minutes=9)))
+    owing.settle(second, Settlement(state="failed", at=NOW, error="550"))
+    assert owing.backlog() == Backlog(waiting=2, failed=1, next_due=NOW)
+    owing.release_claims()
+    sent(owing, after(minutes=9))
+    assert owing.backlog() == Backlog(waiting=0, failed=1, next_due=None)
+
+
+def test_a_claimed_one_is_next_due_when_its_lease_ends(store: Store) -> None:
+    store.record(a_match(), "s1", opens, NOW)
+    owe(store, "alert-s1", "first")
+    claim(store, after(minutes=1))
+    assert store.backlog() == Backlog(waiting=1, failed=0, next_due=after(minutes=3))
+
+
+def test_what_failed_may_be_sent_again_as_if_it_were_owed_anew(owing: Store) -> None:
+    while got := claim(owing):
+        owing.settle(got, Settlement(state="failed", at=NOW, error="550"))
+    assert owing.resend(after(days=2), "alert-s2") == 1
+    again = claim(owing, after(days=2))
+    assert again is not None
+    assert taken(again) == ("alert-s2", "first")
+    assert (again.attempts, again.owed_since, again.notification.created) == (1, after(days=2), NOW)
+    assert owing.resend(after(days=2)) == 2
+    assert owing.resend(after(days=2)) == 0
+
+
+# --- Alerts ----------------------------------------------------------------------------------------------------------
+
+
+def test_alerts_are_told_newest_last_with_what_was_owed_for_each(owing: Store) -> None:
+    got = claim(owing)
+    assert got is not None
+    owing.settle(got, Settlement(state="sent", at=after(seconds=3)))
+    failing = claim(owing)
+    assert failing is not None
+    owing.settle(failing, Settlement(state="failed", at=NOW, error="550 no such user"))
+    first, second = owing.alerts()
+    assert [(report.alert.id, len(report.told)) for report in (first, second)] == [("alert-s1", 2), ("alert-s2", 1)]
+    told = first.told[0]
+    assert (told.receiver, told.channel, told.destination) == ("desk", "email", "desk@example.org")
+    assert (told.cause, told.state, told.at) == ("first", "sent", after(seconds=3))
+    assert (first.told[1].state, first.told[1].at, first.told[1].error) == ("failed", None, "550 no such user")
+
+
+def test_a_long_list_of_alerts_is_whole_and_in_order(store: Store) -> None:
+    one = a_match("x")
+    for number in range(450):
+        match = replace(one, article=replace(one.article, id=f"a{number}"))
+        store.record(match, f"s{number}", opens, NOW)
+    assert [report.alert.id for report in store.alerts()] == [f"alert-s{number}" for number in range(450)]
+
+
+def test_alerts_that_are_closed_do_not_stand(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    recorder.record(a_match(), NOW)
+    recorder.record_event(an_event(NOW), NOW)
+    assert (store.standing(), store.is_raised("source failing", "agency")) == (2, True)
+    recorder.record_event(an_event(after(minutes=5), cleared=True), after(minutes=5))
+    assert (store.standing(), store.is_raised("source failing", "agency")) == (1, False)
+    assert [report.alert.state for report in store.alerts()] == ["open", "closed"]
+
+
+# --- Dead letters ----------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_letter_is_kept_once_with_its_bytes(store: Store) -> None:
+    for offset in (7, 8, 7):
+        store.file_dead(a_letter(offset))
+    first, second = store.dead_letters()
+    assert (first.letter, second.letter, first.state) == (a_letter(7), a_letter(8), "kept")
+    assert store.dead_letter(second.id) == second
+    assert store.dead_letter(99) is None
+
+
+def test_what_was_done_about_a_letter_is_said_once_and_a_repeat_on_the_bus_does_not_bring_it_back(store: Store) -> None:
+    store.file_dead(a_letter())
+    (kept,) = store.dead_letters()
+    assert store.mark_dead(kept.id, "dropped")
+    assert not store.mark_dead(kept.id, "retried")
+    assert not store.mark_dead(99, "retried")
+    store.file_dead(a_letter())
+    assert store.dead_letters() == [replace(kept, state="dropped")]
+
+
+# --- Time, restarts, crashes -----------------------------------------------------------------------------------------
+
+
+def test_instants_keep_their_order_whatever_zone_they_came_in(store: Store) -> None:
+    damascus = timezone(timedelta(hours=3))
+    local = after(microseconds=1).astimezone(damascus)
+    store.remember(SourceState(id="agency", last_polled=local), [], NOW)
+    read = store.source("agency").last_polled
+    assert read == local
+    assert read is not None
+    assert read.utcoffset() == timedelta()
+    store.record(a_match(), "s1", opens, NOW.astimezone(damascus))
+    assert len(groups_at(store, NOW)) == 1
+    assert len(groups_at(store, after(hours=-2))) == 1, "it is next, not due"
+
+
+def test_an_instant_without_a_zone_is_a_bug(store: Store) -> None:
+    with pytest.raises(StatementError, match="has no zone"):
+        store.remember(SourceState(id="agency", last_polled=NOW.replace(tzinfo=None)), [], NOW)
+
+
+def test_everything_is_there_after_a_restart(address: str) -> None:
+    with open_store(address) as before:
+        Recorder(before, SETTINGS).record(a_match(), NOW)
+        before.remember(POLLED, [sighting("k1")], NOW)
+        claimed = before.decide(lambda _: Decision(), NOW)
+        before.file_dead(a_letter())
+        assert claimed == Decision()
+    with open_store(address) as again:
+        assert again.standing() == 1
+        assert again.source("agency") == POLLED
+        assert len(groups_at(again, NOW)) == 1
+        assert [kept.letter for kept in again.dead_letters()] == [a_letter()]
+        assert Recorder(again, SETTINGS).record(a_match(), NOW) is None
+
+
+def test_a_closed_store_is_closed_twice_without_harm(address: str) -> None:
+    opened = open_store(address)
+    opened.close()
+    opened.close()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Dying(Ledger):
+    """A channel in whose hands the process dies: before it sends, or right after."""
+
+    def __init__(self, file: Path, *, sends: bool) -> None:
+        super().__init__(file)
+        self._sends = sends
+
+    def send(self, message: Message, destination: str) -> None:
+        if self._sends:
+            super().send(message, destination)
+        _die()
+
+
+def _deliverer(store: Store, channel: Ledger, worker: str) -> Deliverer:
+    channels = {"terminal": channel, "email": channel}
+    return Deliverer(store, channels, a_message, lambda _: None, worker=worker, jitter=lambda: 0.0)
+
+
+def _live_until(point: str, address: str, ledger: Path) -> None:
+    """Do the notifier's work on one match, and die by SIGKILL at the named point."""
+    store = open_store(address)
+    recorder, decider = Recorder(store, SETTINGS), Decider(store, SETTINGS)
+
+    def die(_: object) -> Any:  # noqa: ANN401 - it does not return
+        _die()
+
+    if point == "while recording":
+        store.record(a_match(), "s1", die, NOW)
+    recorder.record(a_match(), NOW)
+    if point == "recorded":
+        _die()
+    if point == "while deciding":
+        store.decide(die, NOW)
+    decider.tick(NOW)
+    if point == "decided":
+        _die()
+    _deliverer(store, _Dying(ledger, sends=point == "sent, not marked"), "the dead").deliver_one(NOW)
+
+
+@pytest.mark.parametrize(
+    "point", ["while recording", "recorded", "while deciding", "decided", "claimed, not sent", "sent, not marked"]
+)
+def test_a_kill_at_any_point_loses_nothing_and_repeats_at_most_what_was_in_flight(
+    point: str, address: str, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "sent.txt"
+    child = multiprocessing.get_context("fork").Process(target=_live_until, args=(point, address, ledger))
+    child.start()
+    child.join(30)
+    assert child.exitcode == -signal.SIGKILL
+
+    with open_store(address) as store:
+        Recorder(store, SETTINGS).record(a_match(), after(minutes=1))
+        Decider(store, SETTINGS).tick(after(minutes=1))
+        channel = Ledger(ledger)
+        survivor = _deliverer(store, channel, "the living")
+        while survivor.deliver_one(after(minutes=2)):
+            pass
+        assert (store.standing(), store.backlog().waiting) == (1, 0)
+    assert len(set(channel.sent)) == 2, "a terminal and a mailbox"
+    assert len(channel.sent) == 2 + (point == "sent, not marked")
+
+
+# --- The embedded store's file ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "var" / "state.db"
+
+
+def open_file(file: Path) -> SqlStore:
+    return open_store(f"sqlite:{file}")
+
+
+def test_the_folder_is_made_for_our_user_alone(file: Path) -> None:
+    with open_file(file):
+        assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_every_connection_is_durable_patient_and_strict(file: Path) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    with open_file(file) as store, store.database.reading() as one, store.database.reading() as other:
+        for connection in (one, other):
+            assert {name: connection.scalar(text(f"PRAGMA {name}")) for name in wanted} == wanted
+
+
+def test_a_writer_takes_the_lock_before_it_reads(file: Path) -> None:
+    with (
+        open_file(file) as store,
+        store.database.writing(),
+        closing(sqlite3.connect(file, timeout=0)) as rival,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        rival.execute("BEGIN IMMEDIATE")
+
+
+def test_a_reader_sees_one_moment_and_keeps_no_writer_waiting(file: Path) -> None:
+    with open_file(file) as store, store.database.reading() as connection:
+        assert connection.execute(select(sources)).all() == []
+        store.remember(POLLED, [], NOW)
+        assert connection.execute(select(sources)).all() == []
+        assert len(store.sources()) == 1
+
+
+def test_the_migrations_lead_to_the_tables_of_the_schema(file: Path) -> None:
+    with open_file(file) as store, store.database.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == REVISION
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_revision_is_the_one_the_schema_names() -> None:
+    import monitor.store.migrations as packaged
+
+    (folder,) = packaged.__path__
+    assert ScriptDirectory(folder).get_current_head() == REVISION
+
+
+def test_alembic_is_not_imported_when_no_migration_is_due(file: Path) -> None:
+    open_file(file).close()
+    program = (
+        "import sys; from monitor.store import open_store; open_store(sys.argv[1]); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, f"sqlite:{file}"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "False"
+
+
+def _open_and_leave(file: Path) -> None:
+    open_file(file).close()
+
+
+def test_processes_that_open_an_empty_folder_at_the_same_time_make_the_tables_once(file: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=_open_and_leave, args=(file,)) for _ in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0, 0, 0, 0]
+
+
+def test_a_store_of_a_newer_monitor_is_refused_and_left_as_it_is(file: Path) -> None:
+    open_file(file).close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable, match=r"state\.db: it was written by a newer monitor \(revision 9999"):
+        open_file(file)
+
+
+def test_another_program_s_database_is_refused(file: Path) -> None:
+    file.parent.mkdir()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE moz_places (id)")
+    with pytest.raises(Unavailable, match="another program's database"):
+        open_file(file)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("my notes, which took me a year " * 100)
+    with pytest.raises(Unavailable, match=r"state\.db: it is no database"):
+        open_file(file)
+    assert file.read_text().startswith("my notes")
+
+
+def test_a_damaged_file_is_said_to_be_damaged(file: Path) -> None:
+    with open_file(file) as store:
+        for number in range(50):
+            store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+    content = bytearray(file.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    file.write_bytes(content)
+    with pytest.raises(Unavailable, match=r"state\.db: it is (damaged|no database)"), open_file(file) as store:
+        list(store.alerts())
+
+
+def test_a_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+    with pytest.raises(Unavailable, match="its folder cannot be made"):
+        open_file(tmp_path / "var" / "state.db")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Do as a user without rights: a superuser may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(open_folder: Path) -> None:
+    open_folder.chmod(0o555)
+    with as_nobody(), pytest.raises(Unavailable, match=r"state\.db: it cannot be (opened|written); check") as caught:
+        open_file(open_folder / "state.db")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_write_that_is_refused_is_one_clear_line_and_does_not_spoil_reading(open_folder: Path) -> None:
+    with open_file(open_folder / "state.db") as store:
+        store.remember(POLLED, [], NOW)
+        with store.database.reading() as connection:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+            with pytest.raises(Unavailable, match=r"state\.db: it cannot be written"):
+                connection.execute(insert(sources).values(id="x", state="ok", errors=0, articles=0))
+            connection.exec_driver_sql("PRAGMA query_only = OFF")
+        assert store.sources() == [POLLED]
+
+
+@contextmanager
+def full_after(pages: int) -> Iterator[None]:
+    """Let no database grow beyond so many pages, as a full disk does."""
+
+    def limit(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    event.listen(Engine, "connect", limit)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", limit)
+
+
+def fill(store: Store) -> int:
+    for number in range(10_000):
+        store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+    raise AssertionError("the disk was never full")
+
+
+def test_a_full_disk_is_one_clear_line_and_what_was_written_before_is_whole(file: Path) -> None:
+    open_file(file).close()
+    pages = file.stat().st_size // 4096
+    with full_after(pages + 10), open_file(file) as store:
+        with pytest.raises(Unavailable, match=r"state\.db: the disk is full"):
+            fill(store)
+        reports = list(store.alerts())
+        assert reports
+        assert len(groups_at(store, NOW)) == len(reports), "no alert without its group: all of a match or none"
+    with open_file(file) as store:
+        assert store.standing() == len(reports)
+        assert store.record(a_match(f"a{len(reports)}"), f"s{len(reports)}", opens, NOW) is not None
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_half_of_a_store(file: Path) -> None:
+    with full_after(10), pytest.raises(Unavailable, match="the disk is full"):
+        open_file(file)
+    with open_file(file) as store:
+        assert store.standing() == 0

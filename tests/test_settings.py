@@ -1,0 +1,110 @@
+"""The configuration: paths, variables, and what is told when something is wrong in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.errors import Problems
+from monitor.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAIN = """\
+bus: sqlite:../var/bus.db
+store: sqlite:../var/state.db
+watchlists: ../watchlists.yaml
+sources: sources.yaml
+alerts: alerts.yaml
+"""
+SOURCES = "sources:\n  - {id: inbox, folder: ../inbox}\n"
+ALERTS = "receivers:\n  here: {terminal: true, file: ../var/outbox}\nroute: {receiver: here}\n"
+
+
+def load(folder: Path, *, main: str = MAIN, sources: str = SOURCES, alerts: str = ALERTS, **variables: str) -> Settings:
+    config = folder / "config"
+    config.mkdir()
+    for name, text in (("monitor", main), ("sources", sources), ("alerts", alerts)):
+        (config / f"{name}.yaml").write_text(text, "utf-8")
+    return load_settings(config / "monitor.yaml", variables)
+
+
+def complaint(folder: Path, **parts: str) -> str:
+    with pytest.raises(Problems) as caught:
+        load(folder, **parts)
+    return str(caught.value)
+
+
+def test_paths_are_relative_to_the_file_they_stand_in(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.bus == f"sqlite:{tmp_path}/var/bus.db"
+    assert settings.watchlists == tmp_path / "watchlists.yaml"
+    assert settings.sources[0].folder == tmp_path / "inbox"
+    assert settings.alerts.receivers["here"].destinations == (("terminal", "-"), ("file", f"{tmp_path}/var/outbox"))
+
+
+def test_folders_and_feeds_have_their_own_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, sources=SOURCES + "  - {id: feed, url: https://example.org/rss}\n")
+    folder, feed = settings.sources
+    assert (folder.first_poll, folder.oldest, folder.every) == ("all", None, timedelta(seconds=2))
+    assert (feed.first_poll, feed.oldest, feed.every) == ("none", timedelta(hours=48), timedelta(minutes=5))
+
+
+def test_variables_are_replaced_in_values_with_defaults_and_from_files(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    alerts = """\
+receivers:
+  desk: {email: {to: ["${DESK}"]}}
+route: {receiver: desk}
+smtp: {host: "${HOST:-localhost}", user: monitor, password: "${file:../secret}", from: monitor@example.org}
+"""
+    smtp = load(tmp_path, alerts=alerts, DESK="desk@example.org").alerts.smtp
+    assert smtp is not None
+    assert smtp.password is not None
+    assert (smtp.host, smtp.password.get_secret_value()) == ("localhost", "s3cret")
+
+
+def test_an_unset_variable_is_an_error_where_the_receiver_is_routed_to(tmp_path: Path) -> None:
+    alerts = 'receivers:\n  desk: {email: {to: ["${DESK}"]}}\nroute: {receiver: desk}\nsmtp: {host: h, from: a@b.c}\n'
+    assert "alerts.yaml:2:23: error: variable DESK is not set" in complaint(tmp_path, alerts=alerts)
+
+
+def test_an_unset_variable_is_a_warning_where_nobody_routes_to_the_receiver(tmp_path: Path) -> None:
+    alerts = ALERTS.replace("route:", '  desk: {email: {to: ["${DESK}"]}}\nroute:')
+    settings = load(tmp_path, alerts=alerts + 'smtp: {host: h, password: "${PASSWORD}", from: a@b.c}\n')
+    assert [problem.level for problem in settings.warnings] == ["warning", "warning"]
+    assert set(settings.alerts.receivers) == {"here"}
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "line"),
+    [
+        ("main", MAIN.replace("watchlists:", "watchlist:"), "monitor.yaml:3:1: error: unknown key 'watchlist'; did you"),
+        ("main", MAIN.replace("sqlite:../var/bus.db", "redis://x"), "monitor.yaml:1:6: error: a bus is sqlite:PATH or"),
+        ("main", MAIN.replace("sources.yaml", "nowhere.yaml"), "nowhere.yaml:1:1: error: no such file"),
+        ("sources", SOURCES.replace("inbox,", "in box,"), "sources.yaml:2:10: error: an id is made of letters"),
+        ("sources", SOURCES.replace("folder:", "fodler:"), "unknown key 'fodler'; did you mean 'folder'?"),
+        ("sources", "sources:\n  - {id: a}\n", "sources.yaml:2:5: error: a source has either url: (a feed) or folder:"),
+        ("sources", "sources:\n  - {id: a, url: 'ftp://x'}\n", "a feed's url begins with http:// or https://"),
+        ("sources", SOURCES + SOURCES.splitlines()[1], "sources.yaml:3:10: error: source 'inbox' stands here twice"),
+        ("sources", SOURCES.replace("}", ", interval: fast}"), "'fast' is no duration; write it like 30s"),
+        ("alerts", ALERTS.replace("receiver: here", "receiver: hree"), "no receiver is called 'hree'; did you mean 'here'?"),
+        ("alerts", ALERTS.replace("{receiver: here}", "{}"), "the first route needs a receiver"),
+        ("alerts", ALERTS.replace("terminal: true, file: ../var/outbox", ""), "receiver 'here' reaches nobody"),
+        ("alerts", ALERTS.replace("terminal: true", "email: {to: [a@b.c]}"), "mail needs a server: add smtp:"),
+        ("alerts", ALERTS.replace("terminal: true", "email: {to: [nobody]}"), "'nobody' is no mail address"),
+        ("alerts", ALERTS.replace("{receiver: here}", "{receiver: here, match: {owner: x}}"), "takes everything"),
+        ("alerts", ALERTS.replace("{receiver: here}", "{receiver: here, routes: [{match: {severity: huge}}]}"), "'low', 'medium', 'high'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_place_and_remedy(tmp_path: Path, part: str, text: str, line: str) -> None:
+    assert line in complaint(tmp_path, **{part: text})
+
+
+def test_faults_of_both_files_are_told_at_once(tmp_path: Path) -> None:
+    told = complaint(tmp_path, sources="sources: [{}]", alerts="receivers: {}")
+    assert "sources.yaml" in told
+    assert "alerts.yaml" in told
