@@ -7,7 +7,7 @@ SHARED ?= ../shared
 export SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test chaos lint lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ run: $(VENV)/.run ## install, then watch the sample articles until Ctrl-C
 
 test: $(VENV)/.dev ## install, then run the tests
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+chaos: $(VENV)/.dev ## forty kills over five hundred real articles (needs SHARED)
+	@$(BIN)/python -m pytest -q -s -m chaos tests/chaos
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, hadolint
 	$(BIN)/ruff check .

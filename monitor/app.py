@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from monitor.ports import Bus, Channel, Outgoing
-    from monitor.store.sql import SqlStore
     from monitor.settings import Settings
+    from monitor.store.sql import SqlStore
 
 log = structlog.get_logger(__name__)
 STOP_WITHIN: Final = timedelta(seconds=4)
@@ -137,7 +137,7 @@ class Notifying:
         return ()
 
     def _file_dead(self, letter: DeadLetter) -> tuple[Outgoing, ...]:
-        self.store.file_dead(letter)
+        self.recorder.file_dead(letter)
         return ()
 
     def _publish_event(self, event: Event) -> None:

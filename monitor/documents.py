@@ -18,7 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionStartEvent, ScalarEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from monitor.errors import Problem, Problems
@@ -116,7 +116,7 @@ def _refuse(file: Path, text: str) -> None:
     """Refuse, event by event, what must not reach the composer: aliases, tags, nesting without end."""
     depth = 0
     for event in YAML(typ="safe", pure=True).parse(text):
-        depth += isinstance(event, CollectionStartEvent) - type(event).__name__.endswith(("SequenceEnd", "MappingEnd"))
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         message = None
         if isinstance(event, AliasEvent):
             message = f"alias *{event.anchor} is not allowed; write it out, or name a concept and use it as $name"
@@ -220,7 +220,8 @@ def _standing(document: Document, location: Iterable[str | int]) -> Path_:
 
 def _plain(message: str) -> str:
     message = re.sub(r"^(Value error|Assertion failed), ", "", message)
-    return message.replace("Input should be", "this should be").replace("a valid dictionary", "a mapping (key: value)")
+    message = re.sub(r" or instance of \w+$", "", message.replace("Input should be", "this should be"))
+    return message.replace("a valid dictionary", "a mapping (key: value)").replace("a valid tuple", "a list")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -56,6 +56,10 @@ def test_a_fault_is_told_with_its_place_and_a_remedy(text: str, line: str) -> No
     assert line in complaint(text)
 
 
+def test_many_lists_beside_each_other_are_not_nested() -> None:
+    assert parse_document(FILE, "- [a]\n- {b: c}\n" * 200).data == [["a"], {"b": "c"}] * 200
+
+
 def test_bytes_that_are_not_utf_8_are_told_with_line_and_column(tmp_path: Path) -> None:
     file = tmp_path / "lists.yaml"
     file.write_bytes(b"version: 1\nname: \xe7\xe1")

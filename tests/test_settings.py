@@ -82,7 +82,11 @@ def test_an_unset_variable_is_a_warning_where_nobody_routes_to_the_receiver(tmp_
 @pytest.mark.parametrize(
     ("part", "text", "line"),
     [
-        ("main", MAIN.replace("watchlists:", "watchlist:"), "monitor.yaml:3:1: error: unknown key 'watchlist'; did you"),
+        (
+            "main",
+            MAIN.replace("watchlists:", "watchlist:"),
+            "monitor.yaml:3:1: error: unknown key 'watchlist'; did you",
+        ),
         ("main", MAIN.replace("sqlite:../var/bus.db", "redis://x"), "monitor.yaml:1:6: error: a bus is sqlite:PATH or"),
         ("main", MAIN.replace("sources.yaml", "nowhere.yaml"), "nowhere.yaml:1:1: error: no such file"),
         ("sources", SOURCES.replace("inbox,", "in box,"), "sources.yaml:2:10: error: an id is made of letters"),
@@ -91,13 +95,21 @@ def test_an_unset_variable_is_a_warning_where_nobody_routes_to_the_receiver(tmp_
         ("sources", "sources:\n  - {id: a, url: 'ftp://x'}\n", "a feed's url begins with http:// or https://"),
         ("sources", SOURCES + SOURCES.splitlines()[1], "sources.yaml:3:10: error: source 'inbox' stands here twice"),
         ("sources", SOURCES.replace("}", ", interval: fast}"), "'fast' is no duration; write it like 30s"),
-        ("alerts", ALERTS.replace("receiver: here", "receiver: hree"), "no receiver is called 'hree'; did you mean 'here'?"),
+        (
+            "alerts",
+            ALERTS.replace("receiver: here", "receiver: hree"),
+            "no receiver is called 'hree'; did you mean 'here'?",
+        ),
         ("alerts", ALERTS.replace("{receiver: here}", "{}"), "the first route needs a receiver"),
         ("alerts", ALERTS.replace("terminal: true, file: ../var/outbox", ""), "receiver 'here' reaches nobody"),
         ("alerts", ALERTS.replace("terminal: true", "email: {to: [a@b.c]}"), "mail needs a server: add smtp:"),
         ("alerts", ALERTS.replace("terminal: true", "email: {to: [nobody]}"), "'nobody' is no mail address"),
         ("alerts", ALERTS.replace("{receiver: here}", "{receiver: here, match: {owner: x}}"), "takes everything"),
-        ("alerts", ALERTS.replace("{receiver: here}", "{receiver: here, routes: [{match: {severity: huge}}]}"), "'low', 'medium', 'high'"),
+        (
+            "alerts",
+            ALERTS.replace("{receiver: here}", "{receiver: here, routes: [{match: {severity: huge}}]}"),
+            "'low', 'medium', 'high'",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_place_and_remedy(tmp_path: Path, part: str, text: str, line: str) -> None:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from monitor.alerting.routing import route, subject_of
 from monitor.model import Reason, Status, stable_hash
+from monitor.ports import Decision, EventRuling, Owed, Ruling, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from monitor.alerting.stories import Story
     from monitor.model import Event, Match
+    from monitor.ports import Group, LastAlert, Story
     from monitor.settings import Route
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.model import Event
+from monitor.ports import Routed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

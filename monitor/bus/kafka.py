@@ -287,7 +287,7 @@ class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # ka
         """Commit ``ends`` for the partitions whose tenure still lasts.
 
         Raises:
-            Lost: that is not all of them.
+            Lost: that is not all of them; or a rebalance is under way, and who gets which is not known yet.
             Unavailable: the broker did not store it.
         """
         lost = [partition for partition, tenure in tenures.items() if self._held.get(partition) != tenure]

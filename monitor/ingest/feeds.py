@@ -7,7 +7,8 @@ bytes only, and expat asks for no external entity.
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -17,6 +18,7 @@ import feedparser
 from monitor.errors import ParseError
 from monitor.ingest.identity import Item
 from monitor.ingest.pages import MAX_TEXT, clean, declared_encoding, encoding_of, one_line, text_of
+from monitor.model import stable_hash
 
 MAX_ENTRIES: Final = 2_000
 MAX_MARKUP: Final = 1_000_000
@@ -46,7 +48,16 @@ def parse_feed(body: bytes, content_type: str, address: str) -> Feed:
         raise ParseError(f"this is no feed: {warning or 'neither RSS nor Atom'}", retryable=False)
     lang = _language(parsed.feed.get("language"))
     items = [item for entry in parsed.entries[:MAX_ENTRIES] if (item := _item(entry, address, lang))]
-    return Feed(items=tuple(items), warning=warning, dropped=len(parsed.entries) - len(items))
+    return Feed(items=_told_apart(items), warning=warning, dropped=len(parsed.entries) - len(items))
+
+
+def _told_apart(items: list[Item]) -> tuple[Item, ...]:
+    """Give entries that share an id (the site's address, say) keys of their own; else each would replace the other."""
+    times = Counter(item.key for item in items)
+    return tuple(
+        replace(item, key=stable_hash(item.key, item.url or "", item.content_hash)) if times[item.key] > 1 else item
+        for item in items
+    )
 
 
 def _with_charset(body: bytes, content_type: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import zlib
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -125,7 +126,7 @@ class Fetcher:
         """
         with self._closing:
             if self._loop.is_closed():
-                raise asyncio.CancelledError
+                raise CancelledError
             waiting = asyncio.run_coroutine_threadsafe(self._fetch(request, now), self._loop)
         return waiting.result()
 
@@ -187,9 +188,15 @@ async def _read(response: httpx.Response, now: datetime) -> Outcome:
         body=body,
         url=str(response.url),
         content_type=headers.get("content-type", ""),
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
+        etag=_validator(headers, "etag"),
+        last_modified=_validator(headers, "last-modified"),
     )
+
+
+def _validator(headers: Mapping[str, str], name: str) -> str | None:
+    """Return what can be sent back; a header that is not ASCII cannot."""
+    value = headers.get(name)
+    return value if value and value.isascii() else None
 
 
 def _refusal(status: int, headers: Mapping[str, str], now: datetime) -> Failed:

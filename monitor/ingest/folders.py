@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 MAX_BYTES: Final = 5_000_000
-AT_ONCE: Final = 500
+AT_ONCE: Final = 2_000
 SUFFIXES: Final = frozenset({".txt", ".html", ".htm", ".json", ".jsonl"})
 _DATE: Final = re.compile(r"\s*date (\d{4}-\d\d-\d\d)\s")
 _KEYS: Final = ("id", "url", "title", "text", "published", "lang")

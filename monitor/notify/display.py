@@ -36,7 +36,7 @@ def clean(text: str) -> str:
     format characters go; a lone surrogate or non-character shows as U+FFFD. Joiners (U+200C, U+200D) stay: Persian
     and emoji are written with them. Source: UAX #9 §2 and UTR #36 §2.5; Python's mail policy refuses VT, NEL, U+2028.
     """
-    return _NO_CHARACTER.sub("\ufffd", _ACTIVE.sub("", _SPACE.sub(" ", text)))
+    return _NO_CHARACTER.sub("\ufffd", _SPACE.sub(" ", _ACTIVE.sub("", text)))
 
 
 def cut(text: str, limit: int) -> str:

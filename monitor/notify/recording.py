@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.alerting.deciding import Decision, Group, State, decide, judge_event, judge_match
+from monitor.alerting.deciding import State, decide, judge_event, judge_match
 from monitor.alerting.stories import story_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.model import DeadLetter, Event, Match, Reason
-    from monitor.ports import AlertStore, Store
+    from monitor.ports import AlertStore, Decision, Group, Store
     from monitor.settings import Alerts
 
 log = structlog.get_logger(__name__)

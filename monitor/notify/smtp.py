@@ -13,7 +13,7 @@ from base64 import b64encode
 from contextlib import suppress
 from datetime import timedelta
 from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import parseaddr
@@ -174,7 +174,7 @@ def compose(message: Message, destination: str, sender: str) -> EmailMessage:
     return mail
 
 
-class _Exact(UnstructuredHeader):
+class _Exact(UnstructuredHeader, BaseHeader):
     """A header that says what it was given: the library's own would decode "=?utf-8?q?=0d=0aBcc:…?=" in a title."""
 
     @classmethod
@@ -193,12 +193,11 @@ class _Prose(_Exact):
 
     def fold(self, *, policy: Policy) -> str:
         """Write it in lines of at most 76 characters."""
-        return (
-            f"{self.name}: {Header(str(self), 'utf-8', 76, self.name).encode(linesep=policy.linesep)}{policy.linesep}"
-        )
+        words = Header(str(self), "utf-8", 76, self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {words}{policy.linesep}"
 
 
-def _policy() -> EmailPolicy:
+def _policy() -> EmailPolicy[EmailMessage]:
     headers = HeaderRegistry()
     headers.map_to_type("subject", _Prose)
     headers.map_to_type("list-id", _Exact)

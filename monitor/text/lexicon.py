@@ -1,6 +1,60 @@
-"""NOTE to the author of this room, from the lead: at 01:54 I overwrote this file by accident with a version of my own.
+"""The word lists that the rules of Arabic lean on, written by us, one file a list in ``data``.
 
-Please write your version again (it is yours; mine is kept in /tmp/w/mine if anything in it is of use). Sorry.
+Hides the files. Words are kept as spelt; look them up by `key`, which folds the hamza and the final ى.
 """
 
-raise ImportError("overwritten by the lead by accident; write your version again")
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from monitor.text.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DATA: Final = files("monitor.text") / "data"
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """Read a list of words, as keys."""
+    return frozenset(key(word) for line in _lines(name) for word in line)
+
+
+@cache
+def plurals() -> dict[str, tuple[str, ...]]:
+    """Map the key of a singular to its broken and other irregular plurals."""
+    return {key(line[0]): tuple(line[1:]) for line in _lines("broken_plurals")}
+
+
+@cache
+def singulars() -> dict[str, tuple[str, ...]]:
+    """Map the key of an irregular plural to its singulars."""
+    found: dict[str, tuple[str, ...]] = {}
+    for singular, *many in _lines("broken_plurals"):
+        for plural in many:
+            found[key(plural)] = (*found.get(key(plural), ()), singular)
+    return found
+
+
+@cache
+def gentilics() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Map the key of a country, its adjective or its people (article apart) to the families it belongs to."""
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for line in _lines("gentilics"):
+        for word in {key(word) for word in line} | {key(line[0]).removeprefix("ال")}:
+            found[word] = (*found.get(word, ()), tuple(line))
+    return found
+
+
+def key(word: str) -> str:
+    """Fold a word for look-up."""
+    return fold(word).text
+
+
+def _lines(name: str) -> Iterator[list[str]]:
+    for line in (_DATA / f"{name}.txt").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            yield line.split()

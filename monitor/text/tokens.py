@@ -1,6 +1,130 @@
-"""NOTE to the author of this room, from the lead: at 01:54 I overwrote this file by accident with a version of my own.
+"""The words of a text and where they stand, cut where letters, digits and scripts meet.
 
-Please write your version again (it is yours; mine is kept in /tmp/w/mine if anything in it is of use). Sorry.
+Hides spaces that are missing, hashtags, handles, web addresses, dotted acronyms and particles that tatweel or a quote
+cuts off from their word. What a word means is not known here.
 """
 
-raise ImportError("overwritten by the lead by accident; write your version again")
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from monitor.text.folding import TATWEEL, Folded, fold, is_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Script(StrEnum):
+    """What a token is made of, as far as its reading depends on it."""
+
+    ARABIC = "arabic"
+    LATIN = "latin"  # and every other script with letters
+    NUMBER = "number"
+    ADDRESS = "address"  # handles, web and mail addresses: one token, whatever words are in it
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, a number or an address.
+
+    ``key`` is folded; ``spelt`` has the letters as written, ``marks`` those on each letter (empty where none are).
+    ``prefix`` is a particle cut off before it (لـ«قسد»). ``adjoins``: between it and the token before stand only
+    spaces, quotes, brackets, dashes. ``start`` and ``end`` are half-open code points of the original.
+    """
+
+    key: str
+    spelt: str
+    start: int
+    end: int
+    script: Script
+    prefix: str = ""
+    adjoins: bool = True
+    marks: tuple[str, ...] = field(default=(), repr=False)
+
+
+_PARTICLES: Final = "و ف ب ل ك ال وال فال بال كال وبال لل ولل فلل وب ول وك فب فل"
+CUT_PARTICLES: Final = frozenset(_PARTICLES.split())
+"""Particles that a writer may set apart from their word by tatweel, or before a quote, a digit or a Latin letter."""
+
+_ARABIC: Final = "ء-يٮ-ۓەۮۯۺ-ۿݐ-ݿ"
+_OTHER: Final = rf"[^\W\d_{_ARABIC}]"
+_TOKEN: Final = re.compile(
+    rf"(?P<address>(?:https?://|www\.)\S+|\w[\w.+-]{{0,63}}@\w[\w-]{{0,62}}\.[\w.-]{{0,99}}\w|@\w+)"
+    rf"|(?P<number>\d+(?:[.,٫٬]\d+)*)"
+    rf"|(?P<arabic>[{_ARABIC}]+)"
+    rf"|(?P<dotted>(?<!\w)[a-z](?:\.[a-z])+(?!\w))"
+    rf"|(?P<latin>{_OTHER}+(?:['’]{_OTHER}+)*)"
+)
+_SOFT: Final = re.compile(r"[\s_#*\-‐‑‒–—―\"'«»“”„‘’‚‹›()\[\]{}<>]*")
+_OPENERS: Final = "\"'«“„‘‹([{"
+_GROUPED: Final = re.compile(r"\d{1,3}(?:[,٬]\d{3})+(?:[.٫]\d+)?")
+
+_Cut = tuple[int, int, bool]
+"""Where a cut-off particle stands in the folded text, and whether it adjoins what is before it."""
+
+
+def tokenize(text: str) -> list[Token]:
+    """Cut a text into tokens, in order, none overlapping another."""
+    folded = fold(text)
+    tokens: list[Token] = []
+    cut: _Cut | None = None
+    end = 0
+    for found in _TOKEN.finditer(folded.text):
+        adjoins, prefix = _is_soft(folded, end, found.start()), ""
+        if cut and adjoins:
+            prefix, adjoins = folded.spelt[cut[0] : cut[1]], cut[2]
+        elif cut:
+            tokens.append(_token(text, folded, cut[0], cut[1], Script.ARABIC, adjoins=cut[2]))
+        if not prefix and _is_cut(text, folded, found):
+            cut = (*found.span(), adjoins)
+        else:
+            cut = None
+            script = Script.LATIN if found.lastgroup == "dotted" else Script(found.lastgroup or "")
+            tokens.append(_token(text, folded, *found.span(), script, adjoins=adjoins, prefix=prefix))
+        end = found.end()
+    if cut:
+        tokens.append(_token(text, folded, cut[0], cut[1], Script.ARABIC, adjoins=cut[2]))
+    return tokens
+
+
+def _is_soft(folded: Folded, start: int, end: int) -> bool:
+    return _SOFT.fullmatch(folded.text, start, end) is not None
+
+
+def _is_cut(text: str, folded: Folded, found: re.Match[str]) -> bool:
+    """Tell whether a particle was set apart on purpose: by tatweel, or by what follows without a space."""
+    if found[0] not in CUT_PARTICLES:
+        return False
+    after = folded.span(*found.span())[1]
+    following = text[after : after + 1]
+    return bool(following) and (
+        following in TATWEEL + _OPENERS or following.isdecimal() or (following.isascii() and following.isalpha())
+    )
+
+
+def _token(
+    text: str, folded: Folded, start: int, end: int, script: Script, *, adjoins: bool, prefix: str = ""
+) -> Token:
+    key, spelt = folded.text[start:end], folded.spelt[start:end]
+    if script is Script.NUMBER:
+        key = spelt = _number(key)
+    elif script is Script.LATIN:
+        key, spelt = (one.replace(".", "").replace("’", "'") for one in (key, spelt))
+    begin, finish = folded.span(start, end)
+    marks = tuple(_marks(text, folded, start, end)) if finish - begin > end - start and script is Script.ARABIC else ()
+    return Token(key, spelt, begin, finish, script, prefix, adjoins, marks if any(marks) else ())
+
+
+def _number(digits: str) -> str:
+    if _GROUPED.fullmatch(digits):
+        digits = re.sub("[,٬]", "", digits)
+    return digits.replace("٫", ".")
+
+
+def _marks(text: str, folded: Folded, start: int, end: int) -> Iterator[str]:
+    for place in range(start, end):
+        begin, finish = folded.span(place, place + 1)
+        yield "".join(char for char in text[begin + 1 : finish] if is_mark(char))

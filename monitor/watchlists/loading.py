@@ -1,8 +1,8 @@
 """Watchlist files on disk, made into the watchlists that an engine takes, all or nothing.
 
 Hides which files of a folder count, that they share their concepts, and how a running process notices that they
-changed. Nothing here tells the time or starts a thread: the caller decides when to look again. Whether the watchlists do
-what their owners mean is `linting`'s affair.
+changed. Nothing here tells the time or starts a thread: the caller decides when to look again. Whether the watchlists
+do what their owners mean is `linting`'s affair.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _documents(path: Path) -> list[Document]:
         raise Problems([Problem(path, 1, 1, "error", f"cannot be read: {error.strerror}")]) from error
     if not files:
         raise Problems([Problem(path, 1, 1, "error", "no *.yaml file stands in this folder")])
-    documents, problems = [], []
+    documents: list[Document] = []
+    problems: list[Problem] = []
     for file in files:
         try:
             documents.append(load_document(file))
@@ -152,7 +153,7 @@ def _shape_faults(document: Document) -> Iterator[Problem]:
         yield document.problem((), "a watchlist file is a mapping with watchlists:, and concepts: if need be")
 
 
-# --- From documents to watchlists --------------------------------------------------------------------------------------
+# --- From documents to watchlists ------------------------------------------------------------------------------------
 
 
 def _entries(document: Document, problems: list[Problem]) -> list[tuple[Place, Entry]]:

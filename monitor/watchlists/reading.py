@@ -1,8 +1,8 @@
 """Expressions as analysts write them, read from a document's tree into `matching.expressions`.
 
 Hides the grammar (design §6): terms, ``$concepts``, ``any``, ``all``, ``near``, ``none``, ``at_least``, ``in`` and
-``except``. Each fault is collected with its place and reading goes on behind it, so that one look shows them all. Files,
-ids and everything of a watchlist that is no expression are `loading`'s affair.
+``except``. Each fault is collected with its place and reading goes on behind it, so that one look shows them all.
+Files, ids and everything of a watchlist that is no expression are `loading`'s affair.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from monitor.documents import did_you_mean
 from monitor.matching.expressions import AtLeast, Clause, Has, Kind, Near, Term, TermSet, Where, Without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from monitor.documents import Document, Path_, Tree
     from monitor.errors import Problem
@@ -51,7 +51,8 @@ class Place:
         value: Any = self.document.data
         for step in self.path:
             value = value[step]
-        return value
+        found: Tree = value
+        return found
 
     def __truediv__(self, step: str | int) -> Place:
         """Go to a key's value or an item of the value here."""
@@ -108,10 +109,10 @@ class Reader:
         if "match" in place:
             if "except" in place and "terms" not in place:
                 self._tell(
-                    place / "except", "except: belongs to terms:; with match: put it on the any: it is meant for"
+                    place / "except", "except: belongs to terms:; with match: it goes on the any: that it limits"
                 )
             return _clause(self._node(place / "match", None), None)
-        return _clause(self._any(place, "terms", None), None) if "terms" in place else Has(TermSet(""))
+        return _clause(self._any(place, None, "terms"), None) if "terms" in place else Has(TermSet(""))
 
     def _tell(self, place: Place, message: str, *, level: str = "error", key: bool = False) -> None:
         self.problems.append(place.problem(message, level=level, at_key=key))
@@ -129,23 +130,17 @@ class Reader:
         return self._word(place)
 
     def _mapping(self, place: Place, where: Where | None) -> TermSet | Clause:
+        readers: dict[str, Callable[[Place, Where | None], TermSet | Clause]] = {
+            "any": self._any,
+            "all": self._all,
+            "near": self._near,
+            "none": self._none,
+            "at_least": self._at_least,
+        }
         kind = self._kind(place)
-        where = self._where(place, where)
-        match kind:
-            case "any":
-                return self._any(place, "any", where)
-            case "all":
-                return self._all(place, where)
-            case "near":
-                return self._near(place, where)
-            case "none":
-                return self._none(place, where)
-            case "at_least":
-                return self._at_least(place, where)
-            case "name" | "exact":
-                return self._terms(place / kind, Kind(kind))
-            case _:
-                return TermSet("")
+        if kind in readers:
+            return readers[kind](place, self._where(place, where))
+        return self._terms(place / kind, Kind(kind)) if kind else TermSet("")
 
     def _kind(self, place: Place) -> str | None:
         """Find the one word that begins the expression, and tell what does not belong beside it."""
@@ -153,9 +148,7 @@ class Reader:
         kinds = [key for key in keys if key in _KEYS]
         if len(kinds) > 1:
             both = " and ".join(f"{kind}:" for kind in kinds)
-            self._tell(
-                place, f"{both} stand side by side; make each an item of its own (- {kinds[0]}: …) below all: or any:"
-            )
+            self._tell(place, f"{both} stand side by side; make each an item of its own (- {kinds[0]}: …) below all:")
             return None
         kind = kinds[0] if kinds else None
         for key in keys:
@@ -213,17 +206,16 @@ class Reader:
         return Without(f"none: {_joined(clauses, ' | ')}", clauses)
 
     def _at_least(self, place: Place, where: Where | None) -> Clause:
-        count = _number(place / "at_least")
+        given = place / "at_least"
+        count = _number(given)
         if count is None:
-            self._tell(
-                place / "at_least", f"at_least: is a number from 1; {_shown((place / 'at_least').value)} is none"
-            )
+            self._tell(given, f"at_least: is a number from 1; {_shown(given.value)} is none")
         if "of" not in place:
             self._tell(place, "at_least: needs of: with the clauses to count")
             return AtLeast("", 1, ())
         clauses = self._clauses(place / "of", where)
         if clauses and (count or 0) > len(clauses):
-            self._tell(place / "at_least", f"at_least: {count} can never hold, of: has only {len(clauses)}")
+            self._tell(given, f"at_least: {count} can never hold, of: has only {len(clauses)}")
         return AtLeast(f"at least {count} of: {_joined(clauses, ' + ')}", count or 1, clauses)
 
     def _near(self, place: Place, where: Where | None) -> Clause:
@@ -243,8 +235,8 @@ class Reader:
 
     def _within(self, place: Place) -> int | Units:
         value = place.value
-        if value == "sentence" or value == "paragraph":  # noqa: PLR1714 - the type checker narrows only this form
-            return value
+        if value in {"sentence", "paragraph"}:
+            return "sentence" if value == "sentence" else "paragraph"
         count = _number(place)
         if count is None:
             self._tell(place, f"within: is a number of words from 1, sentence or paragraph; {_shown(value)} is none")
@@ -258,7 +250,7 @@ class Reader:
 
     # --- Sets of terms ---------------------------------------------------------------------------------------------
 
-    def _any(self, place: Place, key: str, where: Where | None) -> TermSet | Clause:
+    def _any(self, place: Place, where: Where | None, key: str = "any") -> TermSet | Clause:
         """Read a list of alternatives: a set of terms, unless logic is among them or ``in`` stands on it."""
         items = self._items(place / key)
         nodes = [self._node(item, where) for item in items]
@@ -363,7 +355,7 @@ def _clause(node: TermSet | Clause, where: Where | None) -> Clause:
 
 
 def _union(sets: Sequence[TermSet], exceptions: tuple[Term, ...]) -> TermSet:
-    """Join sets into one. Concepts stay sets of their own, by name; so do sets with exceptions, which reach no further."""
+    """Join sets into one. Concepts stay sets of their own, by name; so do exceptions, which reach no further."""
     kept = [one for one in sets if one.label.startswith("$") or one.exceptions]
     loose = [one for one in sets if one not in kept]
     return TermSet(

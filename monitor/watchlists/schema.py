@@ -1,7 +1,7 @@
 """The outer shape of a watchlist file: the keys of a file and of a watchlist, all but its expressions.
 
-Hides ids made of names and how dates are spelt. What ``match``, ``terms``, ``except`` and ``concepts`` hold is left as it
-stands in the file; `reading` understands it.
+Hides ids made of names and how dates are spelt. What ``match``, ``terms``, ``except`` and ``concepts`` hold is left as
+it stands in the file; `reading` understands it.
 """
 
 from __future__ import annotations

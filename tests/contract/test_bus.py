@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from monitor.ports import Batch, Bus, Consumer, Record
 
+# kafka-python sometimes leaves a socket to the garbage collector when a client is closed in the middle of a request.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 PATIENCE = timedelta(seconds=30)
 SHORT = timedelta(milliseconds=300)
 FAR_OFF = datetime(2100, 1, 1, tzinfo=UTC)
@@ -230,14 +233,15 @@ def is_lost(batch: Batch) -> bool:
 
 
 def taken_over(first: Consumer, second: Consumer, *, first_polls: bool) -> list[Record]:
-    """Poll both until the second has something."""
+    """Poll both until the second has something, and the first has its share again."""
     deadline = time.monotonic() + PATIENCE.total_seconds()
-    while time.monotonic() < deadline:
-        if batch := second.poll(SHORT):
-            return list(batch.records)
+    while (batch := second.poll(SHORT)) is None:
+        assert time.monotonic() < deadline, "the second member got nothing"
         if first_polls:
             first.poll(SHORT)
-    raise AssertionError("the second member got nothing")
+    if first_polls:
+        first.poll(SHORT * 5)
+    return list(batch.records)
 
 
 def test_a_batch_whose_partition_went_elsewhere_is_lost_and_repeated_there(address: str, bus: Bus, group: str) -> None:

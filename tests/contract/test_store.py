@@ -359,9 +359,11 @@ def test_a_worker_s_second_claim_is_not_mistaken_for_its_first(owing: Store) -> 
 
 
 def test_claims_of_the_dead_are_given_back_by_who_knows_that_they_are_dead(owing: Store) -> None:
-    dead = claim(owing)
+    dead = claim(owing, worker="the dead")
+    assert dead is not None
     assert owing.release_claims() == 1
-    assert taken(claim(owing)) == taken(dead)
+    assert taken(claim(owing, worker="the living")) == taken(dead)
+    assert not owing.settle(dead, Settlement(state="sent", at=NOW)), "the same instant, but another worker's now"
 
 
 def test_a_claim_carries_the_alerts_with_all_their_matches(store: Store) -> None:

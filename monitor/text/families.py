@@ -1,0 +1,86 @@
+"""The family of a term's word: every form of it that a text may hold, whichever member the analyst wrote.
+
+Joins nouns, verbs and lists. How a text's word is taken apart is `arabic`; which words vary in spelling is `names`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from monitor.model import How
+from monitor.text.folding import fold
+from monitor.text.forms import Form, derived, form, split_marks
+from monitor.text.lexicon import words
+from monitor.text.nouns import closed, decline, kin, singular_of
+from monitor.text.verbs import conjugate, stems, verbal_nouns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RANK: Final = {how: rank for rank, how in enumerate(How)}
+
+
+@lru_cache(maxsize=4096)
+def family(word: str) -> tuple[Form, ...]:
+    """Write the whole family of a word without article: number, gender, possessive, nisba, verb and verbal noun.
+
+    Each form once, with the surest way to it. A form that is a word or a given name of its own (``own_words``) is
+    left out, unless it was written.
+    """
+    letters = split_marks(word)[0]
+    best: dict[tuple[str, bool, bool, bool], Form] = {}
+    for one in (form(word, How.EXACT), *_members(word, letters)):
+        if one.how is not How.EXACT and one.spelt != letters and _is_own(one.spelt):
+            continue
+        place = (one.spelt, one.free, one.bound, one.noun)
+        if place not in best or (_RANK[one.how], one.weak) < (_RANK[best[place].how], best[place].weak):
+            best[place] = one
+    return tuple(best.values())
+
+
+@lru_cache(maxsize=4096)
+def closed_family(base: str) -> tuple[Form, ...]:
+    """Write what stays the same name with its article: الحوثي and الحوثيون, never a broken plural or a feminine."""
+    return tuple(closed(base))
+
+
+def alone(word: str) -> tuple[Form, ...]:
+    """Take a word as written: particles and orthography are all that may differ."""
+    return (form(word, How.EXACT, bound=False),)
+
+
+def _members(word: str, letters: str) -> Iterator[Form]:
+    relatives = kin(letters)
+    if relatives:
+        for relative in relatives:
+            yield from _of_people(relative)
+        return
+    nouns = verbal_nouns(word)
+    for noun in nouns:
+        yield from (derived(one, How.DERIVED) for one in decline(noun))
+        yield from (one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED))
+    if nouns and not _is_noun_too(letters):
+        return
+    for lemma in dict.fromkeys((*singular_of(letters), letters)):
+        yield from decline(lemma)
+        yield from (one for stem in stems(lemma) for one in conjugate(stem, How.DERIVED))
+
+
+def _of_people(relative: str) -> Iterator[Form]:
+    bare = relative.removeprefix("ال")
+    if bare.endswith("ي"):
+        yield from (derived(one, How.DERIVED) for one in decline(bare))
+    else:
+        yield form(bare, How.DERIVED)
+        yield form(bare + "ا", How.DERIVED, bound=False) if not bare.endswith("ا") else form(bare, How.DERIVED)
+
+
+def _is_noun_too(letters: str) -> bool:
+    """Tell تعاون and مقاتل, verb and noun in one, from انسحب and يسلم, which are verbs only."""
+    return letters[0] not in "ياأ" and not letters.endswith(("وا", "ت"))
+
+
+def _is_own(spelt: str) -> bool:
+    key = fold(spelt).text
+    return key in words("own_words") or key in words("given_names")

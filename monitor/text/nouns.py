@@ -1,0 +1,243 @@
+"""The forms of a noun or adjective: number, gender, construct, nisba, broken plurals; and the singular of a plural.
+
+Hides the shapes of words. Forms are written from the singular, never cut from the text's word, so each ending is tied
+to the shape that takes it (arabic.md §2 to §4). Lists go before patterns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from monitor.model import How
+from monitor.text.arabic import seat_hamza
+from monitor.text.folding import fold
+from monitor.text.forms import Form, form
+from monitor.text.lexicon import gentilics, plurals, singulars, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONG: Final = frozenset("اويىءأإآئؤة")
+_THREE, _FOUR, _FIVE = 3, 4, 5
+
+
+def decline(noun: str) -> Iterator[Form]:
+    """Write the forms of a singular without article."""
+    if noun.endswith("ة"):
+        yield from _feminine(noun[:-1])
+    elif noun.endswith("ي") and len(noun) >= _FOUR:
+        yield from _nisba(noun, How.INFLECTED)
+    else:
+        yield from _masculine(noun)
+    for plural, sure_hamza in _plurals(noun):
+        yield from _broken(plural, sure_hamza=sure_hamza)
+
+
+def singular_of(word: str) -> tuple[str, ...]:
+    """Find what a word, without article, may be the plural or dual of; nothing when it is none that we know."""
+    key = fold(word).text
+    if key in singulars():
+        return singulars()[key]
+    if key in plurals() or key in words("own_words"):
+        return ()
+    return tuple(_sound_singulars(word)) or tuple(_pattern_singulars(word))
+
+
+def kin(word: str) -> tuple[str, ...]:
+    """List the country, adjective and people that a word of ``gentilics`` stands for."""
+    return tuple(dict.fromkeys(one for family in gentilics().get(fold(word).text, ()) for one in family))
+
+
+def nisba(noun: str) -> str | None:
+    """Write the adjective of a noun; None where none is made (عملة has no عملية)."""
+    if noun.endswith("ة"):
+        stem = noun[:-1]
+        return None if len(stem) <= _THREE or stem.endswith("ي") else stem + "ي"
+    stem = noun.removesuffix("يا") if noun.endswith("يا") else noun.removesuffix("ا")
+    return seat_hamza(stem) + "ي" if len(stem) >= _THREE and not stem.endswith(("ي", "ى", "و")) else None
+
+
+def closed(base: str) -> Iterator[Form]:
+    """Write what a single word with ال may become and still be that name: الحوثي, الحوثيون (design §6, rule 2)."""
+    yield form(base, How.EXACT, bound=False)
+    if base.endswith("ي") and len(base) >= _THREE:
+        endings: tuple[str, ...] = ("ون", "ين", "ان")
+        if len(base) >= _FOUR:
+            yield form(base[:-1] + "ين", How.INFLECTED, bound=False)  # الحوثين, as often misspelt
+    else:
+        endings = ("ون", "ين") if base.startswith("م") and len(base) >= _FOUR and not base.endswith("ة") else ()
+    for ending in endings:
+        yield form(base + ending, How.INFLECTED, bound=False)
+
+
+def _feminine(stem: str) -> Iterator[Form]:
+    yield form(stem + "ة", How.INFLECTED, bound=False)
+    yield form(stem + "ت", How.INFLECTED, free=False, noun=False)
+    yield form(stem + "ات", How.INFLECTED)
+    for ending in ("تان", "تين"):
+        yield form(stem + ending, How.INFLECTED, bound=False)
+    for ending in ("تا", "تي"):
+        yield _construct(stem + ending)
+    if stem.endswith("ي") and len(stem) >= _FOUR:
+        yield from _nisba(stem, How.INFLECTED)
+    elif adjective := nisba(stem + "ة"):
+        yield from _nisba(adjective, How.DERIVED)
+
+
+def _nisba(word: str, how: How) -> Iterator[Form]:
+    yield form(word, how)
+    for ending in ("ة", "ون", "ين", "ان", "ات", "ا", "تان", "تين"):
+        yield form(word + ending, how, bound=ending == "ات")
+    yield form(word[:-1] + "ين", how, bound=False)  # الحوثين, as often misspelt
+    yield form(word + "ت", how, free=False)
+    for ending in ("و", "ي", "تا", "تي"):
+        yield _construct(word + ending, how)
+
+
+def _masculine(noun: str) -> Iterator[Form]:
+    yield form(noun, How.INFLECTED)
+    if noun.endswith("ى"):  # مستشفى, مستشفاه, مستشفيات
+        yield form(noun[:-1] + "ا", How.INFLECTED, free=False)
+        for ending in ("يات", "يان", "يين"):
+            yield form(noun[:-1] + ending, How.INFLECTED)
+        return
+    stem = noun.removesuffix("ا")
+    if noun.endswith("ء"):
+        yield form(seat_hamza(noun), How.INFLECTED, free=False)
+    if len(noun) >= _FOUR:
+        yield form(stem + "ات", How.INFLECTED)
+    if stem == noun:
+        yield form(noun + "ا", How.INFLECTED)
+        for ending in ("ان", "ين", "ون"):
+            yield form(noun + ending, How.INFLECTED, bound=False)
+        for ending in ("ا", "و", "ي"):
+            yield _construct(noun + ending)
+        if _is_person(noun):
+            yield from _feminine_of(noun)
+    if adjective := nisba(noun):
+        yield from _nisba(adjective, How.DERIVED)
+
+
+def _feminine_of(noun: str) -> Iterator[Form]:
+    yield form(noun + "ة", How.INFLECTED, bound=False)
+    yield form(noun + "ت", How.INFLECTED, free=False)
+    for ending in ("تان", "تين"):
+        yield form(noun + ending, How.INFLECTED, bound=False)
+
+
+def _is_person(noun: str) -> bool:
+    """Tell the shapes that take a feminine: participles, فعيل (وزير), فاعل (ناشط)."""
+    if len(noun) < _FOUR:
+        return False
+    return noun[0] == "م" or (len(noun) == _FOUR and (noun[2] == "ي" or noun[1] == "ا"))
+
+
+def _construct(word: str, how: How = How.INFLECTED) -> Form:
+    return form(word, how, noun=True)
+
+
+def _broken(plural: str, *, sure_hamza: bool) -> Iterator[Form]:
+    written = form(plural, How.INFLECTED, bound=not plural.endswith(("ة", "ى")))
+    yield _sure(written) if sure_hamza else written
+    if plural.endswith("ة"):
+        yield form(plural[:-1] + "ت", How.INFLECTED, free=False)
+    elif plural.endswith("ى"):
+        yield form(plural[:-1] + "ا", How.INFLECTED, free=False)
+    elif plural.endswith("ء"):
+        yield form(seat_hamza(plural), How.INFLECTED, free=False)
+    elif plural.endswith(("ات", "ون")):
+        yield from (form(plural[:-2] + end, How.INFLECTED) for end in ("ين", "و", "ي") if plural.endswith("ون"))
+    else:
+        tanwin = form(plural + "ا", How.INFLECTED, bound=False)
+        yield _sure(tanwin) if sure_hamza else tanwin
+
+
+def _sure(written: Form) -> Form:
+    return Form(written.spelt, written.how, bound=written.bound, sure_hamza=True)
+
+
+def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
+    """Give the broken plurals: those listed, else those of the patterns that proved right (arabic.md §3)."""
+    listed = plurals().get(fold(noun).text)
+    if listed:
+        yield from ((plural, False) for plural in listed)
+        return
+    if fold(noun).text in singulars():
+        return
+    stem = noun.removesuffix("ة")
+    feminine = stem != noun
+    for pattern in (_three_letters, _four_letters, _five_letters):
+        yield from pattern(stem, feminine)
+
+
+def _three_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
+    if len(stem) != _THREE or feminine:
+        return
+    one, two, three = stem
+    if two in "وي" and not {one, three} & _LONG:  # سوق, جيل
+        yield f"أ{one}{two}ا{three}", True
+    elif not set(stem) & _LONG:  # خبر, حكم
+        yield f"أ{one}{two}ا{three}", True
+
+
+def _four_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
+    if len(stem) != _FOUR or stem[0] == "ت":
+        return
+    one, two, three, four = stem
+    if three == "ي" and not {one, two, four} & _LONG:
+        yield (f"{one}{two}ائ{four}", False) if feminine else (f"{one}{two}{four}اء", False)  # رهينة; سفير
+    elif three == "ا" and not {one, two, four} & _LONG and not feminine:  # حزام, سلاح
+        yield f"أ{one}{two}{four}ة", True
+    elif two == "ا" and not {one, three} & set("اويى"):  # قاعدة, شارع
+        yield f"{one}وا{three}{four}", False
+    elif not set(stem) & _LONG:  # معبر, خندق
+        yield f"{one}{two}ا{three}{four}", False
+
+
+def _five_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
+    if len(stem) != _FIVE or feminine or stem[3] not in "ويا":
+        return
+    one, two, three, _, five = stem
+    if two == "ا" and stem[3] == "و":  # صاروخ
+        yield f"{one}وا{three}ي{five}", False
+    elif not {one, two, three, five} & _LONG:  # مشروع, صندوق, تقرير
+        yield f"{one}{two}ا{three}ي{five}", False
+
+
+def _sound_singulars(word: str) -> Iterator[str]:
+    """Undo ات, ون, ين and the dual where the rest has the shape of a word that takes them."""
+    if word.endswith(("تان", "تين")) and len(word) > _FIVE:
+        yield word[:-3] + "ة"
+    elif word.endswith("ات") and len(word) >= _FIVE:
+        stem = word[:-2]
+        yield from [stem] if _takes_at_alone(stem) else [stem + "ة"]
+    elif word.endswith(("ون", "ين")) and len(word) > _FIVE - 1:
+        stem = word[:-2]
+        nisba_like = stem.endswith("ي") and len(stem) >= _THREE
+        participle = len(stem) >= _FOUR and (stem[0] == "م" or stem[1] == "ا")
+        if nisba_like or participle:
+            yield stem
+    elif word.endswith("ية") and len(word) > _FIVE:
+        yield word[:-1]
+
+
+def _takes_at_alone(stem: str) -> bool:
+    """Tell مطار and انتخاب (plural in ات, no ة) from عقوبة and طائرة."""
+    if len(stem) < _FOUR:
+        return False
+    return stem[-2] in "اي" and stem[1] != "ا" or stem.startswith("م") and len(stem) == _FOUR
+
+
+def _pattern_singulars(word: str) -> Iterator[str]:
+    if len(word) == _FIVE and word[1:3] == "وا":  # قواعد
+        yield from (f"{word[0]}ا{word[3:]}ة", f"{word[0]}ا{word[3:]}")
+    elif len(word) == _FIVE and word[2:4] == "ائ":  # رهائن
+        yield f"{word[:2]}ي{word[4]}ة"
+    elif len(word) == _FIVE and word.startswith("م") and word[2] == "ا" and word[3] not in _LONG:  # معابر
+        yield from (word[:2] + word[3:], word[:2] + word[3:] + "ة")
+    elif len(word) == _FIVE and word.endswith("اء") and not set(word[:3]) & _LONG:  # سفراء
+        yield f"{word[:2]}ي{word[2]}"
+    elif len(word) == _FIVE + 1 and word[1:3] == "وا" and word[4] == "ي":  # صواريخ
+        yield f"{word[0]}ا{word[3]}و{word[5]}"
+    elif len(word) == _FIVE + 1 and word[2] == "ا" and word[4] == "ي" and word[0] == "م":  # مشاريع
+        yield f"{word[:2]}{word[3]}و{word[5]}"

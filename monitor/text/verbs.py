@@ -1,0 +1,208 @@
+"""The verbs of a verbal noun, and the verbal noun of a verb: forms II to X by their shape, form I of three letters.
+
+Hides conjugation (third persons, past and present, as headlines have them). Shapes decide, not roots: a noun that only
+looks like a verbal noun is in ``not_verbal``, or its "verbs" are words that nobody writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from monitor.model import How
+from monitor.text.arabic import SHADDA
+from monitor.text.folding import fold
+from monitor.text.forms import Form, form, split_marks
+from monitor.text.lexicon import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WEAK: Final = frozenset("اويىءأإآئؤة")
+_DAMMA: Final = "\u064f"
+_SHORTEST: Final = 3
+_PREFIXES: Final = ("ي", "ت", "ن")
+
+
+@dataclass(frozen=True, slots=True)
+class Stem:
+    """A verb: its past (he did) and its present without the prefix. ``second`` marks form II, whose prefix has damma."""
+
+    past: str
+    present: str
+    second: bool = False
+
+
+def stems(noun: str) -> list[Stem]:
+    """Find the verbs of which a noun, without article and marks, has the shape of the verbal noun."""
+    if fold(noun).text in words("not_verbal"):
+        return []
+    return [stem for shape in _SHAPES for stem in shape(noun)]
+
+
+def conjugate(stem: Stem, how: How) -> Iterator[Form]:
+    """Write the third persons of a verb, and "we"."""
+    past, present = stem.past, stem.present
+    for ending in ("", "ت", "ا", "وا", "تا", "ن"):
+        if word := _join_past(past, ending):
+            found = form(word, how, bound=ending not in {"وا", "ن"} and not word.endswith("ى"), noun=False)
+            yield _weaken(found, SHADDA)
+    yield form(past[:-1] + "ا" if past.endswith("ى") else past + "و", how, free=False, noun=False)
+    for prefix in _PREFIXES:
+        for ending in ("", "ون", "وا", "ان", "ا", "و"):
+            if prefix == "ن" and ending:
+                continue
+            vowelled = prefix + (_DAMMA if stem.second else "")
+            word = vowelled + (present[:-1] + ending if present[-1] in "يى" and ending[:1] == "و" else present + ending)
+            found = form(word, how, noun=False, present=True, free=ending != "و", bound=ending != "وا")
+            yield _weaken_feminine(found) if stem.second and prefix == "ت" else _weaken(found, SHADDA)
+
+
+def verbal_nouns(verb: str) -> list[str]:
+    """Find the verbal nouns of whose verbs this word (marks count) is a third person."""
+    letters, marks = split_marks(verb)
+    found = []
+    for noun in dict.fromkeys(_candidates(letters, marked=any(SHADDA in mark for mark in marks))):
+        forms = [one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED)]
+        if any(one.spelt == letters and one.free for one in forms):
+            found.append(noun)
+    return found
+
+
+def _weaken(found: Form, mark: str) -> Form:
+    """Call three letters weak, unless the text shows the mark that tells them apart."""
+    if len(found.spelt) > _SHORTEST:
+        return found
+    place = next((place for place, marks in enumerate(found.marks) if mark in marks), None)
+    return replace(found, weak=True, proof=None if place is None else (place, mark))
+
+
+def _weaken_feminine(found: Form) -> Form:
+    """Keep form II's تُسلّم from form V's تَسلّم: only the vowel of the prefix tells them apart."""
+    return replace(found, weak=True, proof=(0, _DAMMA)) if len(found.spelt) == _SHORTEST + 1 else found
+
+
+def _join_past(past: str, ending: str) -> str:
+    if not past.endswith("ى") or not ending:
+        return past + ending
+    return past[:-1] + ("ي" if ending in {"ا", "ن"} else "") + ending
+
+
+def _strong(letters: str) -> bool:
+    return not any(letter in _WEAK for letter in letters)
+
+
+def _consonants(letters: str) -> bool:
+    """Admit و and ي as root letters, but no ا and no bare hamza."""
+    return not any(letter in "اىءة" for letter in letters)
+
+
+def _first(noun: str) -> Iterator[Stem]:
+    if len(noun) == 3 and _strong(noun):  # noqa: PLR2004 - three root letters
+        yield Stem(noun, noun)
+
+
+def _second(noun: str) -> Iterator[Stem]:
+    if len(noun) != 5 or noun[0] != "ت" or noun[3] != "ي" or not _consonants(noun[1:3]):  # noqa: PLR2004 - تفعيل
+        return
+    one, two, three = noun[1], noun[2] + SHADDA, noun[4]
+    if three == "ة":  # تصفية
+        yield Stem(one + two + "ى", one + two + "ي", second=True)
+    elif _consonants(three):
+        yield Stem(one + two + three, one + two + three, second=True)
+
+
+def _third(noun: str) -> Iterator[Stem]:
+    if len(noun) == 6 and noun[0] == "م" and noun[2] == "ا" and noun[5] == "ة" and _consonants(noun[3:5]):  # noqa: PLR2004 - مفاعلة
+        yield Stem(noun[1:5], noun[1:5])
+
+
+def _fifth(noun: str) -> Iterator[Stem]:
+    if len(noun) == 4 and noun[0] == "ت" and _consonants(noun[1:]) and noun[-1] != "ي":  # noqa: PLR2004 - تفعّل
+        word = noun[:2] + noun[2] + SHADDA + noun[3]
+        yield Stem(word, word)
+
+
+def _sixth(noun: str) -> Iterator[Stem]:
+    if len(noun) == 5 and noun[0] == "ت" and noun[2] == "ا" and _consonants(noun[1] + noun[3:]):  # noqa: PLR2004 - تفاعل
+        yield Stem(noun, noun)
+
+
+def _fourth(noun: str) -> Iterator[Stem]:
+    if len(noun) != 5 or noun[0] not in "إا" or noun[1] == "ت":  # noqa: PLR2004 - إفعال and إفالة have five letters
+        return
+    if noun[2] == "ا" and noun[4] == "ة":  # إقالة
+        yield Stem("أ" + noun[1:4], noun[1] + "ي" + noun[3])
+    elif noun[3] == "ا" and noun[0] == "إ":
+        yield _long("أ" + noun[1:], weak_at=1)
+
+
+def _seventh_to_tenth(noun: str) -> Iterator[Stem]:
+    if noun[:1] != "ا" or len(noun) < 5:  # noqa: PLR2004 - اتفاق is the shortest
+        return
+    if noun.startswith("است") and len(noun) == 7 and noun[4] == "ا" and noun[6] == "ة":  # noqa: PLR2004 - استقالة
+        yield Stem(noun[:6], noun[1:4] + "ي" + noun[5])
+    elif noun[-2] == "ا" and _has_infix(noun):
+        yield _long(noun, weak_at=3 if noun.startswith("است") and len(noun) == 7 else 0)  # noqa: PLR2004 - استفعال
+
+
+def _has_infix(noun: str) -> bool:
+    """Tell انفعال, افتعال (اصطدام, ازدياد), اتفاق, استفعال by the letter that makes the form."""
+    if len(noun) == 5:  # noqa: PLR2004 - اتفاق
+        return noun[1] in "تدط"
+    if len(noun) == 6:  # noqa: PLR2004 - انفعال, افتعال
+        return noun[1] == "ن" or noun[2] in "تدط"
+    return len(noun) == 7 and noun.startswith("است")  # noqa: PLR2004 - استفعال
+
+
+def _long(noun: str, weak_at: int) -> Stem:
+    """Take the long vowel before the last letter out: انسحاب, انسحب; إنهاء, أنهى; اجتياح, اجتاح; احتلال, احتلّ."""
+    head, last = noun[:-2], noun[-1]
+    if weak_at and head[weak_at] == "ي":  # إيفاد, أوفد; استيراد, استورد
+        head = head[:weak_at] + "و" + head[weak_at + 1 :]
+    if last == "ء":
+        return Stem(head + "ى", head[1:] + "ي")
+    if head[-1] == "ي":
+        return Stem(head[:-1] + "ا" + last, head[1:-1] + "ا" + last)
+    if head[-1] == last:
+        return Stem(head + SHADDA, head[1:] + SHADDA)
+    return Stem(head + last, head[1:] + last)
+
+
+def _four_letters(noun: str) -> Iterator[Stem]:
+    if len(noun) == 5 and noun[-1] == "ة" and noun[0] not in "متأإ" and _consonants(noun[:4]):  # noqa: PLR2004 - سيطرة
+        yield Stem(noun[:4], noun[:4])
+
+
+_SHAPES: Final = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh_to_tenth, _four_letters)
+
+
+def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
+    """Guess the verbal nouns of a verb; `verbal_nouns` keeps those whose verb it really is."""
+    for past in _pasts(verb):
+        if marked and len(past) == _SHORTEST:
+            yield f"ت{past[:2]}ي{past[2]}"
+        if past[0] in "اأ":
+            head = ("إ" if past[0] == "أ" else "ا") + past[1:]
+            yield head[:-1] + ("اء" if head[-1] in "ىي" else "ا" + head[-1])
+            yield head[:-2] + "يا" + head[-1]
+            yield head + "ا" + head[-1]
+            yield head + "ة"
+        if len(past) == _SHORTEST + 1 and past[1] == "ا":
+            yield f"م{past}ة"
+        if past[0] == "ت":
+            yield past
+        if len(past) == _SHORTEST + 1:
+            yield past + "ة"
+
+
+def _pasts(verb: str) -> Iterator[str]:
+    """Undo the persons: ينسحبون, انسحبت, انسحبوا are of انسحب. A present of form IV and of form I look the same."""
+    for ending in ("", "ون", "وا", "ان", "تا", "ت", "ا"):
+        body = verb.removesuffix(ending) if ending else verb
+        if not verb.endswith(ending) or len(body) < _SHORTEST:
+            continue
+        if body[0] in "يت" and len(body) > _SHORTEST:
+            yield from (body[1:], "ا" + body[1:])
+        if body[0] != "ي":
+            yield body
