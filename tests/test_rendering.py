@@ -434,6 +434,8 @@ def test_only_text_with_right_to_left_letters_is_isolated() -> None:
         ("https://bank.example@evil.example/", "https://evil.example/"),
         ("http://[2001:db8::1]:80/", "http://[2001:db8::1]:80/"),
         ("javascript:alert(1)", None),
+        ("javascript://news.example/%0aalert(1)", None),
+        ("ftp://news.example/", None),
         ("data:text/html,x", None),
         ("//news.example/", None),
         ("http://", None),

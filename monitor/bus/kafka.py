@@ -42,6 +42,8 @@ RECORD_BYTES: Final = 8 * 1024 * 1024
 BATCH_RECORDS: Final = 500
 REACH: Final = timedelta(seconds=8)
 """How long a broker may take to answer at all."""
+PARTING: Final = timedelta(seconds=2)
+"""How long leaving may take. In the middle of a rebalance the broker answers late, and the session just ends."""
 DELIVERY: Final = timedelta(seconds=30)
 """How long a publish may take, the broker's restart included."""
 RETENTION: Final = timedelta(days=30)
@@ -141,7 +143,7 @@ class KafkaBus:
             while self._ownerships:
                 self._ownerships.popitem()[1].close()
             if self._producer:
-                self._producer.close(timeout=REACH.total_seconds())
+                self._producer.close(timeout=PARTING.total_seconds())  # publish has waited for everything sent
                 self._producer = None
 
     def _reach(self) -> dict[str, Any]:
@@ -306,7 +308,7 @@ class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # ka
     def close(self) -> None:
         """Leave the group, so that others need not wait for its session to end."""
         self._held.clear()
-        self._consumer.close(autocommit=False, timeout_ms=_milliseconds(REACH))
+        self._consumer.close(autocommit=False, timeout_ms=_milliseconds(PARTING))
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -394,14 +396,15 @@ class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
             self._changed.notify_all()
 
     def _keep(self) -> None:
-        with closing(self._consumer):
-            try:
-                while not self._stop.is_set():
-                    self._consumer.poll(timeout_ms=200)
-            except Exception as error:  # noqa: BLE001 - told to whoever asks next
-                with self._changed:
-                    self._failure = error
-                    self._changed.notify_all()
+        try:
+            while not self._stop.is_set():
+                self._consumer.poll(timeout_ms=200)
+        except Exception as error:  # noqa: BLE001 - told to whoever asks next
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+        finally:
+            self._consumer.close(timeout_ms=_milliseconds(PARTING))
 
 
 _MEMBERSHIP: Final = {

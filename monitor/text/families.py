@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
+from monitor.text.arabic import SHADDA
 from monitor.text.folding import fold
 from monitor.text.forms import Form, derived, form, split_marks
 from monitor.text.lexicon import words
@@ -18,6 +19,7 @@ from monitor.text.verbs import conjugate, stems, verbal_nouns
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ROOT: Final = 3
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
 
 
@@ -56,13 +58,14 @@ def _members(word: str, letters: str) -> Iterator[Form]:
         for relative in relatives:
             yield from _of_people(relative)
         return
-    nouns = verbal_nouns(word)
+    is_verbal_noun = bool(stems(letters)) and not (SHADDA in word and len(letters) == _ROOT)
+    nouns = [] if is_verbal_noun else verbal_nouns(word)
     for noun in nouns:
         yield from (derived(one, How.DERIVED) for one in decline(noun))
         yield from (one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED))
     if nouns and not _is_noun_too(letters):
         return
-    for lemma in dict.fromkeys((*singular_of(letters), letters)):
+    for lemma in singular_of(letters) or (letters,):
         yield from decline(lemma)
         yield from (one for stem in stems(lemma) for one in conjugate(stem, How.DERIVED))
 

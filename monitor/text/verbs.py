@@ -170,7 +170,7 @@ def _long(noun: str, weak_at: int) -> Stem:
 
 
 def _four_letters(noun: str) -> Iterator[Stem]:
-    if len(noun) == 5 and noun[-1] == "ة" and noun[0] not in "متأإ" and _consonants(noun[:4]):  # noqa: PLR2004 - سيطرة
+    if len(noun) == 5 and noun[-1] == "ة" and noun[0] not in "متأإ" and noun[2] not in "وي" and _consonants(noun[:4]):  # noqa: PLR2004 - سيطرة
         yield Stem(noun[:4], noun[:4])
 
 
@@ -188,7 +188,7 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
             yield head[:-2] + "يا" + head[-1]
             yield head + "ا" + head[-1]
             yield head + "ة"
-        if len(past) == _SHORTEST + 1 and past[1] == "ا":
+        if len(past) == _SHORTEST + 1 and past[1] == "ا" and past != verb:  # عامل alone is a worker, not معاملة
             yield f"م{past}ة"
         if past[0] == "ت":
             yield past

@@ -1,0 +1,122 @@
+"""Whether two different spellings may be one name: letters that newspapers interchange, weighted.
+
+Hides the costs and limits, measured on pairs of transliterations (their knee: more tolerance more than doubles the
+different names that are accepted). Ordinary words never come here; who does is the matcher's affair.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rapidfuzz.distance import OSA
+
+from monitor.text.lexicon import plurals, singulars, words
+
+_LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.6, 6: 0.9, 7: 1.0}
+_LONGEST_LIMIT: Final = 1.2
+_KNOWN_LIMIT: Final = 0.3
+_FURTHEST: Final = 3
+"""No pair within the limits is more edits apart."""
+
+_SUBSTITUTIONS: Final = {
+    frozenset(pair): cost
+    for cost, pairs in {
+        0.3: "جغ ةه ةا",
+        0.4: "غق غك قك جق جك تط تث سص زس",
+        0.5: "سش خك دض ظز ذز ثس حه خه فو هي",
+        0.6: "اي او يو اع اه جي",
+    }.items()
+    for pair in pairs.split()
+}
+_INSIDE: Final = {"ي": 0.4, "و": 0.4, "ا": 0.5, "ه": 0.7, "ع": 0.8}
+_AT_END: Final = {"ي": 0.7, "و": 0.7, "ا": 0.6, "ه": 0.4}
+_BEFORE: Final = {("ا", "ي"): 0.35, ("ت", "ش"): 0.5, ("د", "ج"): 0.4}
+_DOUBLED: Final = 0.3
+_FIRST_CLASS: Final = 0.3
+_FIRST_OTHER: Final = 1.6
+_AGAIN: Final = 0.1
+_CLASSES: Final = str.maketrans("غقكطثصزشظذضحخو", "جججتتسسسسسدههف")
+_SKELETON: Final = str.maketrans("غقكطثصزشظذضحخ", "جججتتسسسسسدحح", "اويءعهفئة")
+
+
+def skeleton(key: str) -> str:
+    """Reduce a folded word to what variants of one name share: the class of its first letter, and of its consonants."""
+    first, rest = key[0].translate(_CLASSES), key[1:].translate(_SKELETON)
+    return first + "".join(letter for place, letter in enumerate(rest) if rest[place - 1 : place] != letter)
+
+
+
+def are_variants(ours: str, theirs: str) -> bool:
+    """Tell whether two folded words may be one name. Equal words are not asked about.
+
+    Words that are known (of the region's names, or of the language) leave little room for another spelling; two known
+    names leave none.
+    """
+    known = _is_known(ours), _is_known(theirs)
+    if all(known) or OSA.distance(ours, theirs, score_cutoff=_FURTHEST) > _FURTHEST:
+        return False
+    shorter = min(len(ours), len(theirs))
+    limit = _KNOWN_LIMIT if any(known) else _LIMITS.get(shorter, _LONGEST_LIMIT if shorter > max(_LIMITS) else 0.0)
+    return distance(ours, theirs) <= limit + 1e-9
+
+
+def distance(ours: str, theirs: str) -> float:
+    """Sum the costs of the cheapest edits from one folded name to the other.
+
+    A substitution made throughout a word (غوغل, جوجل) is paid once, and a little for each further time.
+    """
+    best = _edits(ours, theirs)
+    for letter in {one for one in ours if ours.count(one) > 1}:
+        for other in set(theirs) - {letter}:
+            cost = _SUBSTITUTIONS.get(frozenset((letter, other)))
+            if cost is not None:
+                paid = cost + _AGAIN * (ours.count(letter) - 1) + (_FIRST_CLASS if ours[0] == letter else 0)
+                best = min(best, paid + _edits(ours.replace(letter, other), theirs))
+    return best
+
+
+def _is_known(key: str) -> bool:
+    lists = ("given_names", "places", "acronyms", "own_words", "function_words", "foreign_names")
+    return key in plurals() or key in singulars() or any(key in words(name) for name in lists)
+
+
+def _edits(ours: str, theirs: str) -> float:
+    """Weighted Damerau-Levenshtein distance (adjacent transpositions), rows over ``ours``."""
+    before: list[float] = []
+    row = [0.0]
+    for column in range(len(theirs)):
+        row.append(row[-1] + _gap(theirs, column))
+    for line, letter in enumerate(ours):
+        above, row = row, [row[0] + _gap(ours, line)]
+        for column, other in enumerate(theirs):
+            cost = min(
+                above[column] + _swap(letter, other, first=line == 0 and column == 0),
+                above[column + 1] + _gap(ours, line),
+                row[column] + _gap(theirs, column),
+            )
+            if line and column and letter == theirs[column - 1] and other == ours[line - 1]:
+                cost = min(cost, before[column - 1] + 1)
+            row.append(cost)
+        before = above
+    return row[-1]
+
+
+def _swap(letter: str, other: str, *, first: bool) -> float:
+    if letter == other:
+        return 0.0
+    cost = _SUBSTITUTIONS.get(frozenset((letter, other)))
+    if first:
+        return _FIRST_OTHER if cost is None else cost + _FIRST_CLASS
+    return 1.0 if cost is None else cost
+
+
+def _gap(word: str, place: int) -> float:
+    """Price a letter that one spelling has and the other has not."""
+    letter = word[place]
+    if place == 0:
+        return _FIRST_OTHER
+    if letter == word[place - 1]:
+        return _DOUBLED
+    if place == len(word) - 1:
+        return _AT_END.get(letter, 1.0)
+    return _BEFORE.get((letter, word[place + 1]), _INSIDE.get(letter, 1.0))
