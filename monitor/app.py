@@ -145,10 +145,10 @@ class Notifying:
 
 
 def _channels(settings: Settings) -> dict[str, Channel]:
-    channels: dict[str, Channel] = {"terminal": TerminalChannel(), "file": SpoolChannel()}
-    if settings.alerts.smtp:
-        channels["email"] = SmtpChannel(settings.alerts.smtp)
-    return channels
+    smtp = settings.alerts.smtp
+    if smtp is None:
+        return {"terminal": TerminalChannel(), "file": SpoolChannel()}
+    return {"terminal": TerminalChannel(), "file": SpoolChannel(smtp.sender), "email": SmtpChannel(smtp)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -396,7 +396,7 @@ def _expand(document: Document, environment: Mapping[str, str]) -> tuple[Tree, d
         def replace(found: re.Match[str]) -> str:
             if found["file"]:
                 return secret(found["file"])
-            given = environment.get(found["name"], found["default"])
+            given: str | None = environment.get(found["name"], found["default"])
             if given is None:
                 unset[path] = f"variable {found['name']} is not set; export it, or write ${{{found['name']}:-default}}"
             return given or ""

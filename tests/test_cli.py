@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from tests.installation import MONITOR, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 COMMANDS = ("run", "poll", "match", "notify", "check", "backtest", "alerts", "sources", "dead")
 HEAVY = ("sqlalchemy", "pydantic", "httpx", "kafka", "feedparser", "jinja2", "trafilatura", "alembic", "apscheduler")

@@ -98,7 +98,7 @@ def test_a_running_service_hears_of_a_new_file_and_stops_in_order(
     assert time.monotonic() - begin < 5
 
 
-def test_ctrl_c_ends_with_exit_code_0(monitor: Installation, started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_ctrl_c_ends_with_exit_code_0(started: Callable[..., subprocess.Popen[str]]) -> None:
     process = started("run")
     heard(process, "nothing new")
     process.send_signal(signal.SIGINT)

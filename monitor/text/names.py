@@ -10,7 +10,7 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from monitor.text.lexicon import plurals, singulars, words
+from monitor.text.lexicon import gentilics, plurals, singulars, words
 
 _LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.6, 6: 0.9, 7: 1.0}
 _LONGEST_LIMIT: Final = 1.2
@@ -33,10 +33,13 @@ _AT_END: Final = {"ي": 0.7, "و": 0.7, "ا": 0.6, "ه": 0.4}
 _BEFORE: Final = {("ا", "ي"): 0.35, ("ت", "ش"): 0.5, ("د", "ج"): 0.4}
 _DOUBLED: Final = 0.3
 _FIRST_CLASS: Final = 0.3
+_FIRST_FREE: Final = frozenset("غقكجفو")
+"""Transliterations differ in these at the head of a word as often as within it."""
+
 _FIRST_OTHER: Final = 1.6
 _AGAIN: Final = 0.1
 _CLASSES: Final = str.maketrans("غقكطثصزشظذضحخو", "جججتتسسسسسدههف")
-_SKELETON: Final = str.maketrans("غقكطثصزشظذضحخ", "جججتتسسسسسدحح", "اويءعهفئة")
+_SKELETON: Final = str.maketrans("غقكطثصزشظذض", "جججتتسسسسسد", "اويءعهفئةحخ")
 
 
 def skeleton(key: str) -> str:
@@ -68,16 +71,16 @@ def distance(ours: str, theirs: str) -> float:
     best = _edits(ours, theirs)
     for letter in {one for one in ours if ours.count(one) > 1}:
         for other in set(theirs) - {letter}:
-            cost = _SUBSTITUTIONS.get(frozenset((letter, other)))
-            if cost is not None:
-                paid = cost + _AGAIN * (ours.count(letter) - 1) + (_FIRST_CLASS if ours[0] == letter else 0)
+            if frozenset((letter, other)) in _SUBSTITUTIONS:
+                paid = _swap(letter, other, first=ours[0] == letter) + _AGAIN * (ours.count(letter) - 1)
                 best = min(best, paid + _edits(ours.replace(letter, other), theirs))
     return best
 
 
 def _is_known(key: str) -> bool:
-    lists = ("given_names", "places", "acronyms", "own_words", "function_words", "foreign_names")
-    return key in plurals() or key in singulars() or any(key in words(name) for name in lists)
+    lists = ("given_names", "places", "acronyms", "own_words", "function_words")
+    tables = (plurals(), singulars(), gentilics())
+    return any(key in table for table in tables) or any(key in words(name) for name in lists)
 
 
 def _edits(ours: str, theirs: str) -> float:
@@ -105,9 +108,9 @@ def _swap(letter: str, other: str, *, first: bool) -> float:
     if letter == other:
         return 0.0
     cost = _SUBSTITUTIONS.get(frozenset((letter, other)))
-    if first:
-        return _FIRST_OTHER if cost is None else cost + _FIRST_CLASS
-    return 1.0 if cost is None else cost
+    if cost is None:
+        return _FIRST_OTHER if first else 1.0
+    return cost + _FIRST_CLASS if first and not {letter, other} <= _FIRST_FREE else cost
 
 
 def _gap(word: str, place: int) -> float:

@@ -264,22 +264,21 @@ def test_partitions_that_stayed_are_committed_when_others_are_lost(empty_kafka: 
         with bus.consume("articles", group) as first:
             batches = batches_of(first, 100)
             with bus.consume("articles", group) as second:
-                lost = set(map(int, re.findall(r"articles/(\d)", rebalanced(batches, first, second))))
+                lost = set(map(int, re.findall(r"articles/(\d)", settled_loss(batches, first, second))))
         expected = [record for record in records_of(batches) if record.partition in lost]
         assert 0 < len(expected) < 100
         assert sorted(values(take(bus, group, len(expected)))) == sorted(values(expected))
 
 
-def rebalanced(batches: Sequence[Batch], *members: Consumer) -> str:
-    """Let the members poll until the rebalance is over; return which partitions the batches lost."""
+def settled_loss(batches: Sequence[Batch], first: Consumer, second: Consumer) -> str:
+    """Let both poll until the second has its share and the rebalance is over; return which partitions were lost."""
+    taken_over(first, second, first_polls=True)
     deadline = time.monotonic() + PATIENCE.total_seconds()
-    while time.monotonic() < deadline:
-        for member in members:
-            member.poll(SHORT)
-        told = " ".join(filter(None, map(loss, batches)))
-        if "went to another consumer" in told:
-            return told
-    raise AssertionError("the members did not agree")
+    while "went to another consumer" not in (told := " ".join(map(loss, batches))):
+        assert time.monotonic() < deadline, f"the members did not agree: {told}"
+        first.poll(SHORT)
+        second.poll(SHORT)
+    return told
 
 
 def test_nothing_is_lost_when_a_member_joins_in_the_middle_of_a_batch(address: str, bus: Bus, group: str) -> None:

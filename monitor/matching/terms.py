@@ -1,0 +1,263 @@
+"""How a term is read before any text is seen: which words it has, how freely each may vary, how else it may be spaced.
+
+Hides what makes a name a name, an acronym an acronym, and the ways to write one phrase (عبدالله, بسوريا). Texts are not
+known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from monitor.matching.expressions import Kind
+from monitor.model import How
+from monitor.text import latin
+from monitor.text.arabic import cuts, has_article
+from monitor.text.families import alone, closed_family, family
+from monitor.text.lexicon import gentilics, key, words
+from monitor.text.tokens import Script, Token, tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from monitor.matching.expressions import Term
+    from monitor.text.forms import Form
+
+MOST_SPELLINGS: Final = 32
+"""Ways to space one phrase that are looked for; a phrase of many compounds would have more than anybody writes."""
+
+
+class Article(StrEnum):
+    """What a word asks about ال before it."""
+
+    FREE = "free"
+    REQUIRED = "required"
+    REFUSED = "refused"
+
+
+class Reading(StrEnum):
+    """How a word was taken, in words for people."""
+
+    FAMILY = "whole family"
+    NAME = "name, spelling may vary"
+    FIXED_NAME = "name, one spelling"
+    CLOSED = "with ال"
+    EXACT = "as written"
+    ACRONYM = "acronym"
+    NUMBER = "number"
+    LATIN = "word and its endings"
+    LATIN_NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a term: the forms to find, and what must hold around them.
+
+    ``needs``: particles that must stand before it. ``varies``: other spellings of a name count. ``is_name``: no tanwin.
+    """
+
+    spelt: str
+    script: Script
+    reading: Reading
+    forms: tuple[Form, ...] = ()
+    article: Article = Article.FREE
+    varies: bool = False
+    is_name: bool = False
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTerm:
+    """A term's words, in each spacing that counts; the first is as written. ``is_name``: one middle name may stand in it."""
+
+    term: Term
+    spellings: tuple[tuple[Word, ...], ...]
+    is_name: bool
+
+
+@lru_cache(maxsize=65536)
+def read_term(term: Term) -> ReadTerm:
+    """Read a term by design §6, rules 1 to 4; a term without any word has no spelling."""
+    tokens = tokenize(term.text)
+    if not tokens:
+        return ReadTerm(term, (), is_name=False)
+    names = _name_places(tokens, term.kind)
+    as_written = tuple(
+        _read_word(token, term.kind, named=place in names, single=len(tokens) == 1)
+        for place, token in enumerate(tokens)
+    )
+    distinct = tuple(dict.fromkeys(islice(_spacings(as_written), MOST_SPELLINGS)))
+    return ReadTerm(term, distinct, is_name=term.kind is Kind.NAME and len(tokens) > 1)
+
+
+def describe(term: Term) -> str:
+    """Say in one line how a term is read, and which forms of it are looked for."""
+    read = read_term(term)
+    if not read.spellings:
+        return "no word in it"
+    said = [f"{word.spelt}: {word.reading}{_forms(word)}" for word in read.spellings[0]]
+    others = ["".join(f"{word.spelt} " for word in spelling).strip() for spelling in read.spellings[1:]]
+    return " · ".join([*said, *([f"also spaced {', '.join(others)}"] if others else [])])
+
+
+def _forms(word: Word) -> str:
+    spelt = list(dict.fromkeys(one.spelt for one in word.forms if one.free and one.spelt != word.spelt))
+    return f" ({', '.join(spelt)})" if spelt else ""
+
+
+# --- Words --------------------------------------------------------------------------------------------------------
+
+
+def _name_places(tokens: Sequence[Token], kind: Kind) -> frozenset[int]:
+    """Find the words of a plain term that are names: listed ones, and what stands right after a given name."""
+    if kind is not Kind.PLAIN:
+        return frozenset(range(len(tokens))) if kind is Kind.NAME else frozenset()
+    found: set[int] = set()
+    chained = False
+    for place, token in enumerate(tokens):
+        listed = any(token.key in words(name) for name in ("given_names", "foreign_names"))
+        function = token.key in words("function_words")
+        if listed or (chained and not function and token.script is Script.ARABIC):
+            found.add(place)
+        chained = place in found
+    return frozenset(found)
+
+
+def _read_word(token: Token, kind: Kind, *, named: bool, single: bool) -> Word:
+    if token.script in {Script.NUMBER, Script.ADDRESS}:
+        return Word(token.spelt, token.script, Reading.NUMBER)
+    if token.script is Script.LATIN:
+        return _read_latin(token, kind)
+    return _read_arabic(token, kind, named=named, single=single)
+
+
+def _read_latin(token: Token, kind: Kind) -> Word:
+    if latin.is_acronym(token.spelt):
+        return Word(token.spelt, token.script, Reading.ACRONYM)
+    reading = {Kind.PLAIN: Reading.LATIN, Kind.NAME: Reading.LATIN_NAME, Kind.EXACT: Reading.EXACT}[kind]
+    return Word(token.spelt, token.script, reading)
+
+
+def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word:
+    spelt = _with_marks(token)
+    needs, base, articled = _taken_apart(token, spelt, single=single)
+    strict = Article.REQUIRED if articled else Article.REFUSED
+    loose = strict if single else Article.FREE
+    if kind is Kind.EXACT:
+        return Word(token.spelt, token.script, Reading.EXACT, alone(base), strict, needs=needs)
+    if token.key in words("acronyms"):
+        return Word(token.spelt, token.script, Reading.ACRONYM, alone(base), loose, is_name=True, needs=needs)
+    if token.key in words("function_words"):
+        return Word(token.spelt, token.script, Reading.EXACT, alone(spelt), Article.REFUSED)
+    if named:
+        return _read_name(token, base, loose, needs, kind)
+    if token.key in words("places") and token.key not in gentilics():
+        return Word(token.spelt, token.script, Reading.FIXED_NAME, alone(base), loose, is_name=True, needs=needs)
+    if single and articled and token.key not in gentilics():
+        return Word(token.spelt, token.script, Reading.CLOSED, closed_family(base), Article.REQUIRED)
+    return Word(token.spelt, token.script, Reading.FAMILY, family(base), Article.FREE, needs=needs)
+
+
+def _read_name(token: Token, base: str, article: Article, needs: frozenset[str], kind: Kind) -> Word:
+    fixed = token.key in words("given_names") or (kind is Kind.PLAIN and token.key not in words("foreign_names"))
+    reading = Reading.FIXED_NAME if fixed else Reading.NAME
+    forms = _kunya(token, base)
+    return Word(token.spelt, token.script, reading, forms, article, varies=not fixed, is_name=True, needs=needs)
+
+
+def _kunya(token: Token, base: str) -> tuple[Form, ...]:
+    """Write أبو in all its cases."""
+    if token.key not in {"ابو", "ابي", "ابا"}:
+        return alone(base)
+    cases = (one for case in ("أبو", "أبي", "أبا") for one in alone(case))
+    return tuple(replace(one, how=How.EXACT if one.spelt == base else How.INFLECTED) for one in cases)
+
+
+def _with_marks(token: Token) -> str:
+    if not token.marks:
+        return token.spelt
+    return "".join(letter + marks for letter, marks in zip(token.spelt, token.marks, strict=True))
+
+
+def _taken_apart(token: Token, spelt: str, *, single: bool) -> tuple[frozenset[str], str, bool]:
+    """Part a word into the particles that it insists on, its base, and whether it has the article.
+
+    From a term only article forms are cut (وال, بال, لل); one-letter particles are part of its word.
+    """
+    if has_article(token.spelt):
+        return frozenset(), _cut_front(token, spelt, 2), True
+    articled = [cut for cut in cuts(token.spelt) if cut.article and not cut.enclitic and len(cut.body) > 2]  # noqa: PLR2004
+    if single or not articled or not _is_joined_article(articled[0].body, token):
+        return frozenset(), spelt, False
+    cut = articled[0]
+    return frozenset(cut.joint + cut.particle), _cut_front(token, spelt, cut.place), True
+
+
+def _is_joined_article(body: str, token: Token) -> bool:
+    """Tell والدفاع from a word that begins like one (والد is among the own words, فالديز is a name)."""
+    return len(body) > 3 and token.key not in words("own_words") and not body.startswith("ا")  # noqa: PLR2004
+
+
+def _cut_front(token: Token, spelt: str, letters: int) -> str:
+    if not token.marks:
+        return spelt[letters:]
+    pairs = zip(token.spelt[letters:], token.marks[letters:], strict=True)
+    return "".join(letter + marks for letter, marks in pairs)
+
+
+# --- Spacings -----------------------------------------------------------------------------------------------------
+
+_ATTACHED: Final = {"في": "ب", "إلى": "ل"}
+_LEAST_JOINED: Final = 2
+
+
+def _spacings(spelling: tuple[Word, ...]) -> Iterator[tuple[Word, ...]]:
+    """Write a phrase in every spacing: pairs joined, compounds parted, في and إلى as particles."""
+    if not spelling:
+        yield ()
+        return
+    for taken, head in _heads(spelling):
+        for rest in _spacings(spelling[taken:]):
+            yield (*head, *rest)
+
+
+def _heads(spelling: tuple[Word, ...]) -> Iterator[tuple[int, tuple[Word, ...]]]:
+    first, following = spelling[0], spelling[1:2]
+    yield 1, (first,)
+    for joined in (joined for second in following for joined in _joined(first, second)):
+        yield 2, (joined,)
+    if following and first.spelt in _ATTACHED and first.script is following[0].script:
+        yield 2, (replace(following[0], needs=following[0].needs | {_ATTACHED[first.spelt]}),)
+    yield from ((1, parted) for parted in _parted(first))
+
+
+def _joined(first: Word, second: Word) -> Iterator[Word]:
+    """Write two words as one, where writers do: after the head of a compound, and before an article."""
+    if not (first.script is second.script is Script.ARABIC) or first.reading is Reading.ACRONYM:
+        return
+    head = key(first.spelt) in words("compound_heads")
+    function = any(key(one.spelt) in words("function_words") for one in (first, second))
+    if function or min(len(first.spelt), len(second.spelt)) < _LEAST_JOINED:
+        return
+    if not head and not has_article(second.spelt):
+        return
+    heads = [one.spelt for one in first.forms] if key(first.spelt) in {"ابو", "ابي", "ابا"} else [first.spelt]
+    for one in heads:
+        forms = alone(one + second.spelt)
+        yield Word(one + second.spelt, Script.ARABIC, first.reading, forms, Article.FREE, is_name=first.is_name)
+
+
+def _parted(word: Word) -> Iterator[tuple[Word, ...]]:
+    """Part a compound written as one word after its head: بورسعيد, بور سعيد."""
+    if word.script is not Script.ARABIC or word.reading in {Reading.ACRONYM, Reading.CLOSED}:
+        return
+    for letters in (2, 3):
+        head, rest = word.spelt[:letters], word.spelt[letters:]
+        if key(head) in words("compound_heads") and len(rest) > _LEAST_JOINED:
+            parts = (head, rest.removeprefix("ال") if has_article(rest) else rest)
+            yield tuple(
+                Word(one, Script.ARABIC, word.reading, alone(one), Article.FREE, is_name=word.is_name) for one in parts
+            )
