@@ -7,6 +7,7 @@ bytes only, and expat asks for no external entity.
 from __future__ import annotations
 
 import calendar
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ MAX_ENTRIES: Final = 2_000
 MAX_MARKUP: Final = 1_000_000
 MAX_LINE: Final = 1_000
 """Characters of a title, a link or an id that are kept."""
+_REFERENCE: Final = re.compile(rb"&#(?:x([0-9a-f]{1,8})|([0-9]{1,8}));", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +43,35 @@ def parse_feed(body: bytes, content_type: str, address: str) -> Feed:
     Raises:
         ParseError: this is no feed.
     """
-    headers = {"content-type": _with_charset(body, content_type), "content-location": address}
-    parsed: Any = feedparser.parse(body, response_headers=headers, resolve_relative_uris=False, sanitize_html=False)
-    warning = f"{parsed.bozo_exception}"[:200] if parsed.bozo else None
+    parsed = _parse(body, content_type, address)
+    warning = _warning(parsed)
     if not parsed.get("version") and not parsed.entries:
         raise ParseError(f"this is no feed: {warning or 'neither RSS nor Atom'}", retryable=False)
     lang = _language(parsed.feed.get("language"))
     items = [item for entry in parsed.entries[:MAX_ENTRIES] if (item := _item(entry, address, lang))]
     return Feed(items=_told_apart(items), warning=warning, dropped=len(parsed.entries) - len(items))
+
+
+def _parse(body: bytes, content_type: str, address: str) -> Any:  # noqa: ANN401 - feedparser's own dictionary
+    headers = {"content-type": _with_charset(body, content_type), "content-location": address}
+    try:
+        return feedparser.parse(
+            _REFERENCE.sub(_character, body), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
+        )
+    except Exception as error:  # it raises whatever it happens to meet in damaged mark-up
+        raise ParseError(f"this is no feed: {type(error).__name__}: {error}"[:300], retryable=False) from error
+
+
+def _character(reference: re.Match[bytes]) -> bytes:
+    # feedparser breaks on a reference to half a surrogate pair.
+    code = int(reference[1], 16) if reference[1] else int(reference[2])
+    return b"" if 0xD800 <= code <= 0xDFFF else reference[0]  # noqa: PLR2004 - Unicode's surrogates
+
+
+def _warning(parsed: Any) -> str | None:  # noqa: ANN401 - feedparser's own dictionary
+    error = parsed.get("bozo_exception")
+    is_harmless = isinstance(error, feedparser.NonXMLContentType | feedparser.CharacterEncodingOverride)
+    return f"{error}"[:200] if error and not is_harmless else None
 
 
 def _told_apart(items: list[Item]) -> tuple[Item, ...]:
@@ -105,7 +128,8 @@ def _link(entry: Any, address: str) -> str | None:  # noqa: ANN401 - feedparser'
 
 def _published(entry: Any) -> datetime | None:  # noqa: ANN401 - feedparser's own dictionary
     """Read the entry's date. 1970 is what a program writes that has none."""
-    parsed = entry.get("published_parsed") or entry.get("updated_parsed")
+    # dict's own get: feedparser's puts one date in the other's place, with a warning that this will end.
+    parsed = dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")
     try:
         found = datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None
     except (ValueError, OverflowError, OSError):

@@ -55,8 +55,8 @@ def read_page(markup: str) -> Page:
     Raises:
         ParseError: there is no text in it.
     """
-    found = trafilatura.extract_with_metadata(markup, include_comments=False, favor_recall=True)
-    if found is None or not (found.text or "").strip():
+    found = trafilatura.bare_extraction(markup, include_comments=False, favor_recall=True, with_metadata=True)
+    if found is None or isinstance(found, dict) or not (found.text or "").strip():
         text = text_of(markup)[:MAX_TEXT]
         if not text:
             raise ParseError("there is no text in it", retryable=False)
@@ -70,7 +70,7 @@ def read_page(markup: str) -> Page:
 def text_of(markup: str) -> str:
     """Return the words of a piece of HTML, its blocks as paragraphs between blank lines."""
     try:
-        root = lxml.html.fragment_fromstring(clean(markup), create_parent="div")
+        root = lxml.html.fragment_fromstring(clean(markup), create_parent="div", parser=_deep_parser())
     except (etree.ParserError, ValueError):
         return ""
     pieces: list[str] = []
@@ -82,8 +82,13 @@ def text_of(markup: str) -> str:
             if silent:
                 walk.skip_subtree()
         else:
-            pieces += [_break(element.tag) if event == "end" else "", _run(element.tail)]
+            pieces += [_break(element.tag) if element.tag in _BLOCKS else "", _run(element.tail)]
     return _GAPS.sub("\n\n", _SPACES.sub(" ", "".join(pieces))).strip()
+
+
+def _deep_parser() -> lxml.html.HTMLParser:
+    # Without huge_tree, words below some hundred nested elements are dropped.
+    return lxml.html.HTMLParser(huge_tree=True)
 
 
 def _run(text: str | None) -> str:

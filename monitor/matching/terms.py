@@ -146,10 +146,11 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
     needs, base, articled = _taken_apart(token, spelt, single=single)
     strict = Article.REQUIRED if articled else Article.REFUSED
     loose = strict if single else Article.FREE
+    if token.key in words("acronyms"):
+        article = Article.FREE if "ال" + token.key in words("acronyms") else loose  # ناتو is الناتو
+        return Word(token.spelt, token.script, Reading.ACRONYM, alone(base), article, is_name=True, needs=needs)
     if kind is Kind.EXACT:
         return Word(token.spelt, token.script, Reading.EXACT, alone(base), strict, needs=needs)
-    if token.key in words("acronyms"):
-        return Word(token.spelt, token.script, Reading.ACRONYM, alone(base), loose, is_name=True, needs=needs)
     if token.key in words("function_words"):
         return Word(token.spelt, token.script, Reading.EXACT, alone(spelt), Article.REFUSED)
     if named:
@@ -162,10 +163,18 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
 
 
 def _read_name(token: Token, base: str, article: Article, needs: frozenset[str], kind: Kind) -> Word:
-    fixed = token.key in words("given_names") or (kind is Kind.PLAIN and token.key not in words("foreign_names"))
+    native = token.key in words("places") or token.key in words("given_names")
+    fixed = native or (kind is Kind.PLAIN and token.key not in words("foreign_names"))
     reading = Reading.FIXED_NAME if fixed else Reading.NAME
-    forms = _kunya(token, base)
-    return Word(token.spelt, token.script, reading, forms, article, varies=not fixed, is_name=True, needs=needs)
+    forms = (*_kunya(token, base), *_hamza_seats(base))
+    varies = not fixed or (kind is Kind.NAME and token.key in words("given_names"))
+    return Word(token.spelt, token.script, reading, forms, article, varies, is_name=True, needs=needs)
+
+
+def _hamza_seats(base: str) -> tuple[Form, ...]:
+    """Write a name's hamza as newspapers do without it, and with it: عائشة, عايشة; نايف, نائف."""
+    others = {base.replace("ئ", "ي"), base.replace("ؤ", "و"), base.replace("اي", "ائ")} - {base}
+    return tuple(replace(one, how=How.VARIANT) for other in sorted(others) for one in alone(other))
 
 
 def _kunya(token: Token, base: str) -> tuple[Form, ...]:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
 from monitor.text.arabic import SHADDA
-from monitor.text.folding import fold
 from monitor.text.forms import Form, derived, form, split_marks
-from monitor.text.lexicon import words
+from monitor.text.lexicon import key, plurals, singulars, words
 from monitor.text.nouns import closed, decline, kin, singular_of
 from monitor.text.verbs import conjugate, stems, verbal_nouns
 
@@ -32,8 +31,9 @@ def family(word: str) -> tuple[Form, ...]:
     """
     letters = split_marks(word)[0]
     best: dict[tuple[str, bool, bool, bool], Form] = {}
+    own = _is_own(letters)
     for one in (form(word, How.EXACT), *_members(word, letters)):
-        if one.how is not How.EXACT and one.spelt != letters and _is_own(one.spelt):
+        if one.how is not How.EXACT and one.spelt != letters and not own and _is_own(one.spelt):
             continue
         place = (one.spelt, one.free, one.bound, one.noun)
         if place not in best or (_RANK[one.how], one.weak) < (_RANK[best[place].how], best[place].weak):
@@ -58,8 +58,7 @@ def _members(word: str, letters: str) -> Iterator[Form]:
         for relative in relatives:
             yield from _of_people(relative)
         return
-    is_verbal_noun = bool(stems(letters)) and not (SHADDA in word and len(letters) == _ROOT)
-    nouns = [] if is_verbal_noun else verbal_nouns(word)
+    nouns = [] if _is_noun(word, letters) else verbal_nouns(word)
     for noun in nouns:
         yield from (derived(one, How.DERIVED) for one in decline(noun))
         yield from (one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED))
@@ -79,11 +78,16 @@ def _of_people(relative: str) -> Iterator[Form]:
         yield form(bare + "ا", How.DERIVED, bound=False) if not bare.endswith("ا") else form(bare, How.DERIVED)
 
 
+def _is_noun(word: str, letters: str) -> bool:
+    """Tell what is no verb: a verbal noun's shape (three letters with shadda are form II, though), a listed noun."""
+    listed = any(key(letters) in table for table in (plurals(), singulars()))
+    return listed or (bool(stems(letters)) and not (SHADDA in word and len(letters) == _ROOT))
+
+
 def _is_noun_too(letters: str) -> bool:
     """Tell تعاون and مقاتل, verb and noun in one, from انسحب and يسلم, which are verbs only."""
     return letters[0] not in "ياأ" and not letters.endswith(("وا", "ت"))
 
 
 def _is_own(spelt: str) -> bool:
-    key = fold(spelt).text
-    return key in words("own_words") or key in words("given_names")
+    return any(key(spelt) in words(name) for name in ("own_words", "given_names"))

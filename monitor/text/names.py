@@ -15,13 +15,14 @@ from monitor.text.lexicon import gentilics, plurals, singulars, words
 _LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.6, 6: 0.9, 7: 1.0}
 _LONGEST_LIMIT: Final = 1.2
 _KNOWN_LIMIT: Final = 0.3
+_ONE_SPELLING: Final = ("given_names", "places", "acronyms")
 _FURTHEST: Final = 3
 """No pair within the limits is more edits apart."""
 
 _SUBSTITUTIONS: Final = {
     frozenset(pair): cost
     for cost, pairs in {
-        0.3: "جغ ةه ةا",
+        0.3: "جغ ةه ةا ئي ئو ئء",
         0.4: "غق غك قك جق جك تط تث سص زس",
         0.5: "سش خك دض ظز ذز ثس حه خه فو هي",
         0.6: "اي او يو اع اه جي",
@@ -48,14 +49,12 @@ def skeleton(key: str) -> str:
     return first + "".join(letter for place, letter in enumerate(rest) if rest[place - 1 : place] != letter)
 
 
-
 def are_variants(ours: str, theirs: str) -> bool:
-    """Tell whether two folded words may be one name. Equal words are not asked about.
+    """Tell whether a term's name and another folded word may be one name. Equal words are not asked about.
 
-    Words that are known (of the region's names, or of the language) leave little room for another spelling; two known
-    names leave none.
+    A name of the region, or a text's word that is a word of the language, leaves little room; both leave none.
     """
-    known = _is_known(ours), _is_known(theirs)
+    known = any(ours in words(name) for name in _ONE_SPELLING), _is_known(theirs)
     if all(known) or OSA.distance(ours, theirs, score_cutoff=_FURTHEST) > _FURTHEST:
         return False
     shorter = min(len(ours), len(theirs))
@@ -78,7 +77,7 @@ def distance(ours: str, theirs: str) -> float:
 
 
 def _is_known(key: str) -> bool:
-    lists = ("given_names", "places", "acronyms", "own_words", "function_words")
+    lists = (*_ONE_SPELLING, "own_words", "function_words", "common_words")
     tables = (plurals(), singulars(), gentilics())
     return any(key in table for table in tables) or any(key in words(name) for name in lists)
 
@@ -118,8 +117,8 @@ def _gap(word: str, place: int) -> float:
     letter = word[place]
     if place == 0:
         return _FIRST_OTHER
-    if letter == word[place - 1]:
-        return _DOUBLED
     if place == len(word) - 1:
         return _AT_END.get(letter, 1.0)
+    if letter == word[place - 1]:
+        return _DOUBLED
     return _BEFORE.get((letter, word[place + 1]), _INSIDE.get(letter, 1.0))

@@ -72,7 +72,7 @@ def closed(base: str) -> Iterator[Form]:
 
 def _feminine(stem: str) -> Iterator[Form]:
     yield form(stem + "ة", How.INFLECTED, bound=False)
-    yield form(stem + "ت", How.INFLECTED, free=False, noun=False)
+    yield form(stem + "ت", How.INFLECTED, free=False)
     yield form(stem + "ات", How.INFLECTED)
     for ending in ("تان", "تين"):
         yield form(stem + ending, How.INFLECTED, bound=False)
@@ -133,7 +133,8 @@ def _is_person(noun: str) -> bool:
 
 
 def _construct(word: str, how: How = How.INFLECTED) -> Form:
-    return form(word, how, noun=True)
+    """Write what stands before another noun or a pronoun only (a dual or plural without its ن)."""
+    return form(word, how)
 
 
 def _broken(plural: str, *, sure_hamza: bool) -> Iterator[Form]:

@@ -66,9 +66,13 @@ def _failing(loaded: Loaded, now: datetime) -> Iterator[Problem]:
 
 
 def _match(watchlist: Watchlist, clause: Clause, text: str, now: datetime) -> Match | None:
-    """Hold a text against a clause; an example shows what the words do, so it has no source, language, tier or day."""
+    """Hold a text against a clause.
+
+    An example shows what words do, so it has no source, language, tier or day. Its first sentence is its title too, so
+    that ``in: title`` can be shown.
+    """
     alone = replace(watchlist, clause=clause, only=Only(), expires=None)
-    header = Header(id="example", source="example", title=headline(text), content_hash="", first_seen=now, titled=False)
+    header = Header(id="example", source="example", title=headline(text), content_hash="", first_seen=now)
     return next(iter(compile_watchlists([alone]).match(Article(header=header, text=text), now)), None)
 
 

@@ -61,7 +61,7 @@ def load_watchlists(path: Path) -> Loaded:
     reader.read_concepts()
     clauses = [reader.read_watchlist(place) for document in documents for place in _mappings(document)]
     places = _places(entries, problems)
-    if not any(_mappings(document) for document in documents):
+    if not problems and not entries:
         problems.append(documents[0].problem((), "no watchlist stands here; add one below watchlists:"))
     if any(problem.level == "error" for problem in problems):
         raise Problems(problems)

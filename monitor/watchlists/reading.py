@@ -127,6 +127,9 @@ class Reader:
         if isinstance(value, list):
             self._tell(place, "a list needs a word above it that says how its items join: any: or all:")
             return TermSet("")
+        if value is None and isinstance(place.path[-1], str):
+            self._tell(place, f"{place.path[-1]}: has nothing below it", key=True)
+            return TermSet("")
         return self._word(place)
 
     def _mapping(self, place: Place, where: Where | None) -> TermSet | Clause:
@@ -164,7 +167,7 @@ class Reader:
         choice = place / "in"
         known = [where.value for where in Where if where is not Where.ARTICLE]
         if choice.value not in known:
-            self._tell(choice, f"in: says where to look, {', '.join(known)}; {_shown(choice.value)} is none of them")
+            self._tell(choice, f"in: is one of {', '.join(known)}; {_shown(choice.value)} is none of them")
             return outer
         if outer is not None:
             self._tell(choice, f"in: stands inside another in: ({outer}); keep one of them")

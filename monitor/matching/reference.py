@@ -1,0 +1,309 @@
+"""The matcher that is obviously correct: every clause evaluated as design §6 states it, over every article.
+
+Hides how terms are found, sets subtracted, windows measured and readings scored. It keeps nothing between articles but
+the analysis of words, and decides nothing about alerts. Faster engines are held against it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING, Final
+
+from monitor.matching.expressions import AtLeast, Has, Near, Where, Without
+from monitor.matching.passages import Passage, read_passage
+from monitor.matching.phrases import Phrase, Spot, compile_phrase, find
+from monitor.matching.terms import read_term
+from monitor.matching.vocabulary import Vocabulary
+from monitor.model import Evidence, How, Match, Mention
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.matching.expressions import Clause, Only, Term, TermSet, Watchlist
+    from monitor.matching.vocabulary import Hit
+    from monitor.model import Article, Header
+
+SCORES: Final = {How.EXACT: 100, How.INFLECTED: 95, How.DERIVED: 85, How.VARIANT: 75}
+TITLE_BONUS: Final = 5
+BEST: Final = 100
+
+_RANK: Final = {how: rank for rank, how in enumerate(How)}
+
+
+def compile_watchlists(watchlists: Sequence[Watchlist]) -> Matcher:
+    """Read every term of the watchlists, once, and return what articles are held against."""
+    return Matcher(watchlists)
+
+
+class Matcher:
+    """Compiled watchlists. Not for several threads at once."""
+
+    def __init__(self, watchlists: Sequence[Watchlist]) -> None:
+        self._watchlists = tuple(watchlists)
+        self._vocabulary = Vocabulary()
+        self._phrases: dict[Term, Phrase] = {}
+        for watchlist in self._watchlists:
+            for term in _terms(watchlist.clause):
+                if term not in self._phrases:
+                    self._phrases[term] = compile_phrase(read_term(term), self._vocabulary)
+
+    def match(self, article: Article, now: datetime) -> list[Match]:
+        """Hold an article against every watchlist that looks at it on the day of ``now`` (aware, UTC)."""
+        admitted = [one for one in self._watchlists if _is_admitted(one, article.header, now)]
+        if not admitted:
+            return []
+        reader = _Reader(self._phrases, [_Read(passage, self._vocabulary) for passage in _passages(article)])
+        readings = ((watchlist, reader.evaluate(watchlist.clause)) for watchlist in admitted)
+        return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
+
+
+def _is_admitted(watchlist: Watchlist, header: Header, now: datetime) -> bool:
+    if watchlist.expires is not None and now.date() > watchlist.expires:
+        return False
+    return _fits(watchlist.only, header)
+
+
+def _fits(only: Only, header: Header) -> bool:
+    return (
+        (not only.sources or header.source in only.sources)
+        and (not only.langs or header.lang in only.langs)
+        and (not only.tiers or header.tier in only.tiers)
+    )
+
+
+def _passages(article: Article) -> Iterator[Passage]:
+    """Cut the title, unless it is only the text's first sentence, and the text."""
+    if article.header.titled:
+        yield read_passage("title", article.header.title)
+    yield read_passage("text", article.text)
+
+
+def _match(watchlist: Watchlist, header: Header, now: datetime, evidence: tuple[Evidence, ...]) -> Match:
+    return Match(watchlist=watchlist.header, article=header, score=score(evidence), evidence=evidence, matched_at=now)
+
+
+def score(evidence: Sequence[Evidence]) -> int:
+    """Score a reading: its weakest clause, and a little more when a clause holds in the title (design §6)."""
+    weakest = min((SCORES[one.how] for one in evidence), default=BEST)
+    return min(BEST, weakest + TITLE_BONUS * any(one.field == "title" for one in evidence))
+
+
+def _terms(clause: Clause) -> Iterator[Term]:
+    match clause:
+        case Has(terms=terms):
+            yield from _terms_of_set(terms)
+        case Near(operands=operands):
+            for operand in operands:
+                yield from _terms_of_set(operand)
+        case AtLeast(clauses=clauses) | Without(clauses=clauses):
+            for one in clauses:
+                yield from _terms(one)
+
+
+def _terms_of_set(terms: TermSet) -> Iterator[Term]:
+    yield from (*terms.terms, *terms.exceptions)
+    for nested in terms.sets:
+        yield from _terms_of_set(nested)
+
+
+# --- One article --------------------------------------------------------------------------------------------------
+
+
+class _Read:
+    """A passage and the hits of its tokens."""
+
+    def __init__(self, passage: Passage, vocabulary: Vocabulary) -> None:
+        self.passage = passage
+        self.hits: list[Mapping[int, Hit]] = [
+            vocabulary.hits(token, undotted=passage.undotted) for token in passage.tokens
+        ]
+        self.present = frozenset(number for hits in self.hits for number in hits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Spots of one passage that satisfy a clause together, and the words in the gaps between them."""
+
+    read: _Read
+    spots: tuple[Spot, ...]
+    gaps: int
+
+    @property
+    def first(self) -> int:
+        return min(spot.first for spot in self.spots)
+
+    @property
+    def last(self) -> int:
+        return max(spot.last for spot in self.spots)
+
+    @property
+    def how(self) -> How:
+        return max((spot.how for spot in self.spots), key=_RANK.__getitem__)
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """Sort the tightest window first, of those the earliest, the surest, the shortest."""
+        return (self.gaps, self.first, _RANK[self.how], self.last)
+
+
+_Reading = tuple[Evidence, ...]
+
+
+class _Reader:
+    """Evaluates clauses over one article; None is "does not hold", a reading its evidence."""
+
+    def __init__(self, phrases: Mapping[Term, Phrase], reads: Sequence[_Read]) -> None:
+        self._phrases = phrases
+        self._reads = reads
+        self._mentions: dict[tuple[int, int], list[Spot]] = {}
+
+    def evaluate(self, clause: Clause) -> _Reading | None:
+        """Find the best reading of a clause."""
+        match clause:
+            case Has():
+                return self._has(clause)
+            case Near():
+                return self._near(clause)
+            case Without(clauses=clauses):
+                return None if any(self.evaluate(one) is not None for one in clauses) else ()
+            case AtLeast(count=count, clauses=clauses):
+                return self._at_least(count, clauses)
+
+    def _at_least(self, count: int, clauses: Sequence[Clause]) -> _Reading | None:
+        """Take the ``count`` best clauses that hold; in the order in which they are written."""
+        held = [(place, found) for place, one in enumerate(clauses) if (found := self.evaluate(one)) is not None]
+        if len(held) < count:
+            return None
+        best = sorted(held, key=lambda pair: (-score(pair[1]), pair[0]))[:count]
+        return tuple(item for _, found in sorted(best) for item in found)
+
+    def _has(self, clause: Has) -> _Reading | None:
+        """Take the surest mention, of those one in the title, of those the earliest."""
+        for_choice = (
+            _evidence(clause.label, _Window(read, (spot,), 0))
+            for read, limit in self._places(clause.where)
+            for spot in self.mentions(clause.terms, read)
+            if not spot.weak and spot.last < limit
+        )
+        best = max(for_choice, key=lambda one: (score((one,)), one.field == "title", -one.start), default=None)
+        return None if best is None else (best,)
+
+    def _near(self, clause: Near) -> _Reading | None:
+        windows = [
+            window for read, limit in self._places(clause.where) for window in self._windows(clause, read, limit)
+        ]
+        return (_evidence(clause.label, min(windows, key=lambda one: one.order)),) if windows else None
+
+    def _places(self, where: Where) -> Iterator[tuple[_Read, int]]:
+        """List the passages that a clause looks at, each with the number of its tokens that count."""
+        for read in self._reads:
+            passage = read.passage
+            if where is Where.ARTICLE or where.value == passage.field:
+                yield read, len(passage.tokens)
+            elif where is Where.LEAD and passage.field == "text":
+                yield read, passage.lead
+
+    # --- Sets
+
+    def mentions(self, terms: TermSet, read: _Read) -> list[Spot]:
+        """Find the mentions of a set in a passage, in order, without what its exceptions take away."""
+        place = (id(terms), id(read))
+        if place not in self._mentions:
+            positive = [spot for term in terms.terms for spot in self._find(term, read)]
+            positive += [spot for nested in terms.sets for spot in self.mentions(nested, read)]
+            excepted = (
+                [spot for term in terms.exceptions for spot in self._find(term, read, adjacent=True)]
+                if positive
+                else []
+            )
+            standing = [spot for spot in excepted if not any(_covers(one, spot) for one in positive)]
+            kept = [spot for spot in positive if not any(_overlap(spot, one) for one in standing)]
+            self._mentions[place] = sorted(kept, key=lambda spot: (spot.first, spot.last, _RANK[spot.how]))
+        return self._mentions[place]
+
+    def _find(self, term: Term, read: _Read, *, adjacent: bool = False) -> list[Spot]:
+        phrase = self._phrases[term]
+        if not any(read.present.issuperset(spelling) for spelling in phrase.spellings):
+            return []
+        return find(phrase, read.passage, read.hits, adjacent=adjacent)
+
+    # --- Windows
+
+    def _windows(self, clause: Near, read: _Read, limit: int) -> Iterator[_Window]:
+        """Find the tightest window of each paragraph or sentence that holds all operands."""
+        units = read.passage.sentence if clause.within == "sentence" else read.passage.paragraph
+        most = clause.within if isinstance(clause.within, int) else len(units)
+        operands = [[spot for spot in self.mentions(one, read) if spot.last < limit] for one in clause.operands]
+        if not all(operands):
+            return
+        for unit in sorted({units[spot.first] for spot in operands[0]}):
+            inside = [[spot for spot in spots if units[spot.first] == units[spot.last] == unit] for spots in operands]
+            orders = [tuple(inside)] if clause.ordered else permutations(inside)
+            chains = [chain for order in orders if (chain := _tightest(order)) and chain[0] <= most]
+            if chains:
+                yield min((_Window(read, spots, gaps) for gaps, spots in chains), key=lambda one: one.order)
+
+
+def _covers(longer: Spot, spot: Spot) -> bool:
+    """Tell whether a positive mention covers an exception and is longer."""
+    inside = longer.first <= spot.first and spot.last <= longer.last
+    return inside and longer.last - longer.first > spot.last - spot.first
+
+
+def _overlap(one: Spot, other: Spot) -> bool:
+    return one.first <= other.last and other.first <= one.last
+
+
+def _tightest(order: Sequence[Sequence[Spot]]) -> tuple[int, tuple[Spot, ...]] | None:
+    """Choose one spot of each list, one after the other in the text, with the fewest words between them.
+
+    From the last list to the first: for each spot the best way to go on from it.
+    """
+    onward: list[tuple[Spot, int, tuple[Spot, ...]]] = [(spot, 0, (spot,)) for spot in order[-1]]
+    for spots in reversed(order[:-1]):
+        starts = [spot.first for spot, _, _ in onward]
+        onward = [(spot, *best) for spot in spots if (best := _step(spot, onward, starts)) is not None]
+    chains = [(gaps, chain) for _, gaps, chain in onward]
+    return (
+        min(chains, key=lambda one: (one[0], one[1][0].first, *(_RANK[spot.how] for spot in one[1])))
+        if chains
+        else None
+    )
+
+
+def _step(
+    spot: Spot, onward: Sequence[tuple[Spot, int, tuple[Spot, ...]]], starts: Sequence[int]
+) -> tuple[int, tuple[Spot, ...]] | None:
+    best: tuple[int, tuple[Spot, ...]] | None = None
+    for following, gaps, chain in onward[bisect_left(starts, spot.last + 1) :]:
+        between = following.first - spot.last - 1
+        if best is not None and between > best[0]:
+            break
+        if best is None or between + gaps < best[0]:
+            best = (between + gaps, (spot, *chain))
+    return best
+
+
+def _evidence(label: str, window: _Window) -> Evidence:
+    passage = window.read.passage
+    start, end = passage.tokens[window.first].start, passage.tokens[window.last].end
+    quoted = slice(*passage.quote(start, end))
+    return Evidence(
+        clause=label,
+        field=passage.field,
+        text=passage.text[start:end],
+        start=start,
+        end=end,
+        how=window.how,
+        quote=passage.text[quoted],
+        quote_start=quoted.start,
+        mentions=tuple(_mention(spot, passage) for spot in sorted(window.spots, key=lambda spot: spot.first)),
+    )
+
+
+def _mention(spot: Spot, passage: Passage) -> Mention:
+    start, end = passage.tokens[spot.first].start, passage.tokens[spot.last].end
+    return Mention(term=spot.term.text, text=passage.text[start:end], start=start, end=end, how=spot.how)

@@ -1,0 +1,166 @@
+"""Which words of the terms a token of a text satisfies, and how surely.
+
+Hides the index of forms, the cache of tokens seen, and spelling variants. It sees one token at a time; order and
+neighbours are `phrases`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from monitor.matching.terms import Article, Reading, Word
+from monitor.model import How
+from monitor.text import latin
+from monitor.text.arabic import TANWIN, UNDOTTED, Cut, cuts
+from monitor.text.lexicon import key
+from monitor.text.names import are_variants, skeleton
+from monitor.text.tokens import Script, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from monitor.text.forms import Form
+
+MOST_REMEMBERED: Final = 200_000
+"""Distinct tokens kept analysed; then all are forgotten, which costs a few seconds in a hundred thousand articles."""
+
+LONGEST_WORD: Final = 40
+"""Letters of the longest word that is taken apart; a longer run is noise."""
+
+_RANK: Final = {how: rank for rank, how in enumerate(How)}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A token satisfies a word: how surely, whether it proves too little alone, whether و or ف stands before it."""
+
+    how: How
+    weak: bool = False
+    joined: bool = False
+
+    @property
+    def order(self) -> tuple[bool, int, bool]:
+        """Sort the better hit first."""
+        return (self.joined, _RANK[self.how], self.weak)
+
+
+class Vocabulary:
+    """All words of the compiled terms. Words are added, then tokens looked up; both may go on in turn."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Word, int] = {}
+        self._forms: dict[str, list[tuple[int, Word, Form]]] = defaultdict(list)
+        self._names: dict[str, list[tuple[int, Word, str]]] = defaultdict(list)
+        self._plain: dict[tuple[Script, str], list[tuple[int, Word]]] = defaultdict(list)
+        self._seen: dict[tuple[object, ...], Mapping[int, Hit]] = {}
+
+    def add(self, word: Word) -> int:
+        """Register a word and return its number; the same word has the same number."""
+        if word in self._ids:
+            return self._ids[word]
+        number = self._ids[word] = len(self._ids)
+        self._seen.clear()
+        if word.script is Script.ARABIC:
+            for form in word.forms:
+                self._forms[form.key].append((number, word, form))
+                if word.varies and form.how is How.EXACT:
+                    self._names[skeleton(form.key)].append((number, word, form.key))
+        elif word.script is Script.LATIN:
+            for plain in _latin_keys(key(word.spelt)):
+                self._plain[word.script, plain].append((number, word))
+        else:
+            self._plain[word.script, key(word.spelt)].append((number, word))
+        return number
+
+    def hits(self, token: Token, *, undotted: bool = False) -> Mapping[int, Hit]:
+        """Find the words that a token satisfies. ``undotted``: its article writes final ي as ى."""
+        spelt = token.spelt[:-1] + UNDOTTED if undotted and token.spelt.endswith("ى") else token.spelt
+        seen = (spelt, token.prefix, token.marks)
+        if seen not in self._seen:
+            if len(self._seen) >= MOST_REMEMBERED:
+                self._seen.clear()
+            self._seen[seen] = self._look_up(token, spelt)
+        return self._seen[seen]
+
+    def _look_up(self, token: Token, spelt: str) -> Mapping[int, Hit]:
+        if len(spelt) > LONGEST_WORD:
+            return {}
+        if token.script is Script.LATIN:
+            found = self._latin(token)
+        elif token.script is Script.ARABIC:
+            found = self._arabic(token, cuts(spelt, token.prefix))
+        else:
+            numbers = self._plain.get((token.script, token.key), [])
+            found = ((number, Hit(How.EXACT)) for number, word in numbers if word.needs <= set(token.prefix))
+        best: dict[int, Hit] = {}
+        for number, hit in found:
+            if number not in best or hit.order < best[number].order:
+                best[number] = hit
+        return best
+
+    def _latin(self, token: Token) -> Iterator[tuple[int, Hit]]:
+        for place, plain in enumerate(_latin_keys(token.key)):
+            for number, word in self._plain.get((Script.LATIN, plain), []):
+                how = _latin_how(token, word, place)
+                if how is not None and word.needs <= set(token.prefix):
+                    yield number, Hit(how, joined=token.prefix in {"و", "ف"})
+
+    def _arabic(self, token: Token, ways: list[Cut]) -> Iterator[tuple[int, Hit]]:
+        tanwin = any(TANWIN & set(marks) for marks in token.marks)
+        found: set[int] = set()
+        for cut in ways:
+            marks = _marks_of(token, cut)
+            for number, word, form in self._forms.get(key(cut.body), []):
+                if _allows(word, cut, tanwin=tanwin) and form.admits(cut, marks):
+                    found.add(number)
+                    how = How.INFLECTED if cut.enclitic and form.how is How.EXACT else form.how
+                    yield number, Hit(how, form.is_weak(marks), bool(cut.joint) and cut.joint not in word.needs)
+        yield from self._variants(ways, found, tanwin=tanwin)
+
+    def _variants(self, ways: list[Cut], found: set[int], *, tanwin: bool) -> Iterator[tuple[int, Hit]]:
+        for cut in ways if self._names else ():
+            body = key(cut.body)
+            for number, word, name in self._names.get(skeleton(body), []) if not cut.enclitic else []:
+                if number not in found and _allows(word, cut, tanwin=tanwin) and _may_be(name, body, cut, word):
+                    yield number, Hit(How.VARIANT, joined=bool(cut.joint) and cut.joint not in word.needs)
+
+
+def _allows(word: Word, cut: Cut, *, tanwin: bool) -> bool:
+    """Tell whether a word's article, particles and marks go with this way to read the token."""
+    if word.article is not Article.FREE and cut.article != (word.article is Article.REQUIRED):
+        return False
+    return word.needs <= {cut.joint, cut.particle} and not (word.is_name and tanwin)
+
+
+def _may_be(name: str, body: str, cut: Cut, word: Word) -> bool:
+    """Tell another spelling of a name, which may be another hamza only (أردوغان, إردوغان), but not ى for ي."""
+    if name == body:
+        return not (cut.body.endswith("ى") or word.spelt.endswith("ى"))
+    return are_variants(name, body)
+
+
+def _marks_of(token: Token, cut: Cut) -> tuple[str, ...]:
+    """Take the marks that stand on a body's letters."""
+    if not token.marks:
+        return ()
+    start = max(cut.place, 0)
+    marks = token.marks[start : start + len(cut.body)]
+    return marks if len(marks) == len(cut.body) else ()
+
+
+def _latin_keys(plain: str) -> tuple[str, str, str]:
+    """Give what a word is found by: itself, its stem, its spelling as a name."""
+    bare = latin.without_possessive(plain)
+    return (bare, "~" + latin.stem(bare), "=" + latin.name_key(bare))
+
+
+def _latin_how(token: Token, word: Word, place: int) -> How | None:
+    if word.reading is Reading.ACRONYM:
+        return How.EXACT if place == 0 and latin.without_possessive(token.spelt) == word.spelt else None
+    if place == 0:
+        return How.EXACT
+    if place == 1:
+        return How.INFLECTED if word.reading is Reading.LATIN and not latin.is_acronym(token.spelt) else None
+    return How.VARIANT if word.reading is Reading.LATIN_NAME else None
