@@ -53,7 +53,7 @@ def decode(record: Record, kind: type[T]) -> T:
         raise NewerVersion(f"{place} holds {label}, this monitor reads up to {name}/{version}: upgrade monitor")
     try:
         value: T = _decoders[kind].decode(record.value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"{place}: {error}") from error
     return value
 
@@ -71,7 +71,7 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
     """
     try:
         value: T = _decoders[kind].decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(str(error)) from error
     return value
 

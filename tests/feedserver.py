@@ -100,12 +100,12 @@ class FeedServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            def do_GET(self) -> None:
                 self.close_connection = True
-                reply = server._next(self.path, {name.lower(): value for name, value in self.headers.items()})  # noqa: SLF001
+                reply = server._next(self.path, {name.lower(): value for name, value in self.headers.items()})
                 with suppress(OSError):  # the client may have had enough
                     if reply.raw:
-                        reply.raw(self.wfile, server._closing)  # noqa: SLF001
+                        reply.raw(self.wfile, server._closing)
                         return
                     self.send_response(reply.status)
                     for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():

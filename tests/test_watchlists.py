@@ -489,7 +489,7 @@ def test_an_example_that_does_not_do_what_it_says_is_an_error_with_its_reason(tm
 
 
 def test_the_first_sentence_of_an_example_is_its_title(tmp_path: Path) -> None:
-    text = "watchlists: [{{name: n, match: {{any: [Assad], in: title}}, examples: {{{}: [It rained on Assad. Then not.]}}}}]"
+    text = "watchlists: [{{name: n, match: {{any: [Assad], in: title}}, examples: {{{}: [Rain on Assad. Then sun.]}}}}]"
     assert check(write(tmp_path, text.format("alert"))) == []
     assert len(check(write(tmp_path, text.format("quiet")))) == 1
 

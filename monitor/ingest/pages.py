@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-import lxml.html  # type: ignore[import-untyped] # it ships no types
+import lxml.html
 import trafilatura
 from lxml import etree
 
@@ -27,7 +27,7 @@ _DECLARED: Final = re.compile(
     rb"""<(?:meta\b[^>]{0,200}charset|\?xml\b[^>]{0,100}encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_SILENT: Final = frozenset({"script", "style", "template", "noscript", "head", "iframe", "object", "svg"})
+_SILENT: Final = frozenset({"script", "style", "template", "noscript", "head", "title", "iframe", "object", "svg"})
 _BLOCKS: Final = frozenset(
     [
         *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div"),
@@ -70,7 +70,7 @@ def read_page(markup: str) -> Page:
 def text_of(markup: str) -> str:
     """Return the words of a piece of HTML, its blocks as paragraphs between blank lines."""
     try:
-        root = lxml.html.fragment_fromstring(clean(markup), create_parent="div", parser=_deep_parser())
+        root = lxml.html.document_fromstring(f"<div>{clean(markup)}</div>", parser=_deep_parser())
     except (etree.ParserError, ValueError):
         return ""
     pieces: list[str] = []

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 LEAD_WORDS: Final = 80
 """The lead is the first paragraph, at most so many words of it (design §6, rule 7)."""
 
-_UNDOTTING: Final = frozenset("فى التى الذى وفى اللى".split())
+_UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "اللى"})
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A title or a text. ``sentence[i]`` and ``paragraph[i]`` are numbers for token ``i``; ``undotted``: final ى is ي."""
+    """A title or a text. ``sentence[i]`` and ``paragraph[i]`` are numbers for token ``i``.
+
+    ``undotted``: it writes a final ي as ى (فى, التى), as Egyptian papers do.
+    """
 
     field: Literal["title", "text"]
     text: str

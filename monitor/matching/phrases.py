@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from monitor.matching.vocabulary import Hit, Vocabulary
 from monitor.model import How
 from monitor.text.lexicon import key, words
 from monitor.text.tokens import Script
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.matching.expressions import Term
     from monitor.matching.passages import Passage
     from monitor.matching.terms import ReadTerm
+    from monitor.matching.vocabulary import Hit, Vocabulary
 
 _FILLERS: Final = (
     "في من على إلى عن مع هذه هذا تلك ذلك رقم ما يسمى تسمى المسمى المسماة المدعو المعروف المعروفة باسم the of in on"
@@ -57,70 +57,69 @@ def compile_phrase(read: ReadTerm, vocabulary: Vocabulary) -> Phrase:
     return Phrase(read, tuple(tuple(vocabulary.add(word) for word in spelling) for spelling in read.spellings))
 
 
-def find(phrase: Phrase, passage: Passage, hits: Sequence[Mapping[int, Hit]], *, adjacent: bool = False) -> list[Spot]:
-    """Find a term in a passage whose tokens have these hits: at each place the surest spot, then the shortest.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A passage whose tokens have these hits, searched for one term after the other.
 
-    ``adjacent``: nothing but spaces and quotes between the words, and no spelling variants (exceptions).
+    ``adjacent``: nothing but spaces, quotes and dashes between a phrase's words, and no spelling variants (exceptions).
     """
-    best: dict[int, Spot] = {}
-    for spelling in phrase.spellings:
-        for first in (place for place, hit in enumerate(hits) if spelling[0] in hit):
-            for spot in _from(phrase, spelling, first, passage, hits, adjacent=adjacent):
-                if first not in best or _order(spot) < _order(best[first]):
-                    best[first] = spot
-    return [best[first] for first in sorted(best)]
+
+    passage: Passage
+    hits: Sequence[Mapping[int, Hit]]
+    adjacent: bool = False
+
+    def find(self, phrase: Phrase) -> list[Spot]:
+        """Find a term: at each place the surest spot, of those the shortest."""
+        best: dict[int, Spot] = {}
+        for spelling in phrase.spellings:
+            for first in (place for place, hit in enumerate(self.hits) if spelling[0] in hit):
+                for spot in self._from(phrase, spelling, first):
+                    if first not in best or _order(spot) < _order(best[first]):
+                        best[first] = spot
+        return [best[first] for first in sorted(best)]
+
+    def _from(self, phrase: Phrase, spelling: Sequence[int], first: int) -> Iterator[Spot]:
+        """Follow a spelling's words from its first on, through every step that is allowed."""
+        ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (self.hits[first][spelling[0]],), False)]
+        for number in spelling[1:]:
+            ends = [
+                (place, (*met, self.hits[place][number]), middle or through)
+                for last, met, middle in ends
+                for place, through in self._next(phrase, last)
+                if number in self.hits[place] and not self.hits[place][number].joined and not (middle and through)
+            ]
+        for last, met, _ in ends:
+            how = max((hit.how for hit in met), key=_RANK.__getitem__)
+            if not (self.adjacent and how is How.VARIANT):
+                yield Spot(phrase.read.term, first, last, how, weak=len(met) == 1 and met[0].weak)
+
+    def _next(self, phrase: Phrase, last: int) -> Iterator[tuple[int, bool]]:
+        """List the tokens that may be a phrase's next word after ``last``, and whether a middle name was passed."""
+        passed = 0
+        while passed <= MOST_FILLERS and self._continues(last, last + 1 + passed):
+            place = last + 1 + passed
+            yield place, False
+            if phrase.read.is_name and not self.adjacent:
+                if self._is_middle_name(place) and self._continues(last, place + 1):
+                    yield place + 1, True
+                return
+            if self.adjacent or self.passage.tokens[place].key not in _FILLER_KEYS:
+                return
+            passed += 1
+
+    def _continues(self, last: int, place: int) -> bool:
+        """Tell whether a token goes on, after nothing but soft signs, in the sentence of another."""
+        tokens, sentence = self.passage.tokens, self.passage.sentence
+        return place < len(tokens) and tokens[place].adjoins and sentence[place] == sentence[last]
+
+    def _is_middle_name(self, place: int) -> bool:
+        """Tell a word that may be an unlisted middle name: no function word, no particle or article, no number."""
+        token = self.passage.tokens[place]
+        if token.script is Script.LATIN:
+            return token.spelt[:1].isupper()
+        plain = token.script is Script.ARABIC and not token.prefix and token.key not in words("function_words")
+        return plain and not token.key.startswith(("ال", "وال", "بال", "لل"))
 
 
 def _order(spot: Spot) -> tuple[int, bool, int]:
     return (_RANK[spot.how], spot.weak, spot.last)
-
-
-def _from(
-    phrase: Phrase,
-    spelling: Sequence[int],
-    first: int,
-    passage: Passage,
-    hits: Sequence[Mapping[int, Hit]],
-    *,
-    adjacent: bool,
-) -> Iterator[Spot]:
-    """Follow a spelling's words from its first on, through every step that is allowed."""
-    ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (hits[first][spelling[0]],), False)]
-    for number in spelling[1:]:
-        ends = [
-            (place, (*met, hits[place][number]), middle or through)
-            for last, met, middle in ends
-            for place, through in _next(phrase, passage, last, adjacent=adjacent)
-            if number in hits[place] and not hits[place][number].joined and not (middle and through)
-        ]
-    for last, met, _ in ends:
-        how = max((hit.how for hit in met), key=_RANK.__getitem__)
-        if not (adjacent and how is How.VARIANT):
-            weak = len(met) == 1 and met[0].weak
-            yield Spot(phrase.read.term, first, last, how, weak)
-
-
-def _next(phrase: Phrase, passage: Passage, last: int, *, adjacent: bool) -> Iterator[tuple[int, bool]]:
-    """List the tokens that may be a phrase's next word after ``last``, and whether a middle name was passed."""
-    for place in range(last + 1, min(last + 2 + MOST_FILLERS, len(passage.tokens))):
-        if not passage.tokens[place].adjoins or passage.sentence[place] != passage.sentence[last]:
-            return
-        yield place, False
-        if adjacent:
-            return
-        if phrase.read.is_name:
-            after = place + 1
-            if _is_middle_name(passage, place) and after < len(passage.tokens) and passage.tokens[after].adjoins:
-                yield after, True
-            return
-        if passage.tokens[place].key not in _FILLER_KEYS:
-            return
-
-
-def _is_middle_name(passage: Passage, place: int) -> bool:
-    """Tell a word that may be an unlisted middle name: no function word, no particle or article before it, no number."""
-    token = passage.tokens[place]
-    if token.script is Script.LATIN:
-        return token.spelt[:1].isupper()
-    plain = token.script is Script.ARABIC and not token.prefix and token.key not in words("function_words")
-    return plain and not token.key.startswith(("ال", "وال", "بال", "لل"))

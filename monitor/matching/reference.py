@@ -7,19 +7,20 @@ the analysis of words, and decides nothing about alerts. Faster engines are held
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING, Final
 
 from monitor.matching.expressions import AtLeast, Has, Near, Where, Without
 from monitor.matching.passages import Passage, read_passage
-from monitor.matching.phrases import Phrase, Spot, compile_phrase, find
+from monitor.matching.phrases import Phrase, Search, Spot, compile_phrase
 from monitor.matching.terms import read_term
 from monitor.matching.vocabulary import Vocabulary
 from monitor.model import Evidence, How, Match, Mention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.matching.expressions import Clause, Only, Term, TermSet, Watchlist
@@ -182,14 +183,17 @@ class _Reader:
 
     def _has(self, clause: Has) -> _Reading | None:
         """Take the surest mention, of those one in the title, of those the earliest."""
-        for_choice = (
-            _evidence(clause.label, _Window(read, (spot,), 0))
+        choice = [
+            (SCORES[spot.how] + TITLE_BONUS * in_title, in_title, -spot.first, _Window(read, (spot,), 0))
             for read, limit in self._places(clause.where)
+            for in_title in (read.passage.field == "title",)
             for spot in self.mentions(clause.terms, read)
             if not spot.weak and spot.last < limit
-        )
-        best = max(for_choice, key=lambda one: (score((one,)), one.field == "title", -one.start), default=None)
-        return None if best is None else (best,)
+        ]
+        if not choice:
+            return None
+        *_, best = max(choice, key=lambda one: (min(one[0], BEST), *one[1:3]))
+        return (_evidence(clause.label, best),)
 
     def _near(self, clause: Near) -> _Reading | None:
         windows = [
@@ -219,8 +223,7 @@ class _Reader:
                 if positive
                 else []
             )
-            standing = [spot for spot in excepted if not any(_covers(one, spot) for one in positive)]
-            kept = [spot for spot in positive if not any(_overlap(spot, one) for one in standing)]
+            kept = _without(positive, excepted)
             self._mentions[place] = sorted(kept, key=lambda spot: (spot.first, spot.last, _RANK[spot.how]))
         return self._mentions[place]
 
@@ -228,7 +231,7 @@ class _Reader:
         phrase = self._phrases[term]
         if not any(read.present.issuperset(spelling) for spelling in phrase.spellings):
             return []
-        return find(phrase, read.passage, read.hits, adjacent=adjacent)
+        return Search(read.passage, read.hits, adjacent).find(phrase)
 
     # --- Windows
 
@@ -236,25 +239,48 @@ class _Reader:
         """Find the tightest window of each paragraph or sentence that holds all operands."""
         units = read.passage.sentence if clause.within == "sentence" else read.passage.paragraph
         most = clause.within if isinstance(clause.within, int) else len(units)
-        operands = [[spot for spot in self.mentions(one, read) if spot.last < limit] for one in clause.operands]
-        if not all(operands):
-            return
-        for unit in sorted({units[spot.first] for spot in operands[0]}):
-            inside = [[spot for spot in spots if units[spot.first] == units[spot.last] == unit] for spots in operands]
+        operands = [
+            _by_unit((spot for spot in self.mentions(one, read) if spot.last < limit), units) for one in clause.operands
+        ]
+        for unit in sorted(set(operands[0]).intersection(*operands[1:])):
+            inside = [spots[unit] for spots in operands]
             orders = [tuple(inside)] if clause.ordered else permutations(inside)
             chains = [chain for order in orders if (chain := _tightest(order)) and chain[0] <= most]
             if chains:
                 yield min((_Window(read, spots, gaps) for gaps, spots in chains), key=lambda one: one.order)
 
 
-def _covers(longer: Spot, spot: Spot) -> bool:
-    """Tell whether a positive mention covers an exception and is longer."""
-    inside = longer.first <= spot.first and spot.last <= longer.last
-    return inside and longer.last - longer.first > spot.last - spot.first
+def _by_unit(spots: Iterable[Spot], units: Sequence[int]) -> dict[int, list[Spot]]:
+    """Group the mentions by the sentence or paragraph that holds the whole of them."""
+    found: dict[int, list[Spot]] = defaultdict(list)
+    for spot in spots:
+        if units[spot.first] == units[spot.last]:
+            found[units[spot.first]].append(spot)
+    return found
 
 
-def _overlap(one: Spot, other: Spot) -> bool:
-    return one.first <= other.last and other.first <= one.last
+def _without(positive: Sequence[Spot], excepted: Sequence[Spot]) -> list[Spot]:
+    """Drop the mentions that overlap an exception, unless a longer mention covers that exception."""
+    furthest: dict[int, int] = {}
+    for spot in positive:
+        furthest[spot.first] = max(spot.last, furthest.get(spot.first, -1))
+    reach = max((last - first for first, last in furthest.items()), default=0)
+    taken = {
+        place
+        for spot in excepted
+        if not _is_covered(spot, furthest, reach)
+        for place in range(spot.first, spot.last + 1)
+    }
+    return [spot for spot in positive if taken.isdisjoint(range(spot.first, spot.last + 1))]
+
+
+def _is_covered(excepted: Spot, furthest: Mapping[int, int], reach: int) -> bool:
+    """Tell whether a longer mention covers an exception; ``furthest`` gives the last token of the longest from each."""
+    length = excepted.last - excepted.first
+    return any(
+        furthest.get(first, -1) >= excepted.last and furthest[first] - first > length
+        for first in range(max(excepted.first - reach, 0), excepted.first + 1)
+    )
 
 
 def _tightest(order: Sequence[Sequence[Spot]]) -> tuple[int, tuple[Spot, ...]] | None:
@@ -278,7 +304,8 @@ def _step(
     spot: Spot, onward: Sequence[tuple[Spot, int, tuple[Spot, ...]]], starts: Sequence[int]
 ) -> tuple[int, tuple[Spot, ...]] | None:
     best: tuple[int, tuple[Spot, ...]] | None = None
-    for following, gaps, chain in onward[bisect_left(starts, spot.last + 1) :]:
+    for place in range(bisect_left(starts, spot.last + 1), len(onward)):
+        following, gaps, chain = onward[place]
         between = following.first - spot.last - 1
         if best is not None and between > best[0]:
             break

@@ -71,7 +71,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class ReadTerm:
-    """A term's words, in each spacing that counts; the first is as written. ``is_name``: one middle name may stand in it."""
+    """A term's words, in each spacing that counts; the first is as written.
+
+    ``is_name``: one middle name may stand in it.
+    """
 
     term: Term
     spellings: tuple[tuple[Word, ...], ...]
@@ -153,11 +156,14 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
         return Word(token.spelt, token.script, Reading.EXACT, alone(base), strict, needs=needs)
     if token.key in words("function_words"):
         return Word(token.spelt, token.script, Reading.EXACT, alone(spelt), Article.REFUSED)
-    if named:
+    if named or (token.key in words("places") and token.key not in gentilics()):
         return _read_name(token, base, loose, needs, kind)
-    if token.key in words("places") and token.key not in gentilics():
-        return Word(token.spelt, token.script, Reading.FIXED_NAME, alone(base), loose, is_name=True, needs=needs)
-    if single and articled and token.key not in gentilics():
+    closed = single and articled and token.key not in gentilics()
+    return _read_family(token, base, needs, closed=closed)
+
+
+def _read_family(token: Token, base: str, needs: frozenset[str], *, closed: bool) -> Word:
+    if closed:
         return Word(token.spelt, token.script, Reading.CLOSED, closed_family(base), Article.REQUIRED)
     return Word(token.spelt, token.script, Reading.FAMILY, family(base), Article.FREE, needs=needs)
 

@@ -9,7 +9,7 @@ a read fails at once, whatever the busy time-out, when another writer came in be
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -77,6 +77,7 @@ def open_database(path: Path) -> Database:
         raise Unavailable(f"{path}: its folder cannot be made: {error.strerror}") from error
     database = Database(_engine(path))
     try:
+        _refuse_foreign(path)
         _migrate(database, path)
     except BaseException:
         database.close()
@@ -109,6 +110,16 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Refuse another program's database before our connections change its mode; damage is told by those."""
+    if not path.exists():
+        return
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if tables and "alembic_version" not in tables:
+            raise Unavailable(f"{path}: it is another program's database; name another file in store:")
+
+
 def _migrate(database: Database, path: Path) -> None:
     """Bring the tables up to date. The revision is read first, so that Alembic is imported only when it has work."""
     with database.reading() as connection:
@@ -121,10 +132,8 @@ def _migrate(database: Database, path: Path) -> None:
 
 def _revision(connection: Connection, path: Path) -> str | None:
     """Read which revision the tables are of; None when there are none at all."""
-    tables = inspect(connection).get_table_names()
-    if tables and "alembic_version" not in tables:
-        raise Unavailable(f"{path}: it is another program's database; name another file in store:")
-    found = connection.scalar(text("SELECT version_num FROM alembic_version")) if tables else None
+    known = inspect(connection).has_table("alembic_version")
+    found = connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
     if found is not None and found > REVISION:
         raise Unavailable(
             f"{path}: it was written by a newer monitor (revision {found}, not {REVISION}); upgrade monitor"

@@ -41,7 +41,7 @@ _NO_ARTICLE: Final = frozenset(_ARTICLELESS.split())
 class Cut:
     """One way to take a word apart: ``joint`` (و ف), ``particle`` (ب ل ك س), article, ``body``, ``enclitic``.
 
-    ``body`` is as spelt and begins at letter ``place`` of the word; a negative place counts letters of a cut-off prefix.
+    ``body`` is as spelt and begins at letter ``place`` of the word; a negative one counts letters of a cut-off prefix.
     """
 
     joint: str

@@ -174,17 +174,15 @@ def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
 def _three_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
     if len(stem) != _THREE or feminine:
         return
-    one, two, three = stem
-    if two in "وي" and not {one, three} & _LONG:  # سوق, جيل
-        yield f"أ{one}{two}ا{three}", True
-    elif not set(stem) & _LONG:  # خبر, حكم
+    one, two, three = tuple(stem)
+    if not {one, three} & _LONG and (two in "وي" or two not in _LONG):  # سوق, جيل; خبر, حكم
         yield f"أ{one}{two}ا{three}", True
 
 
 def _four_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
     if len(stem) != _FOUR or stem[0] == "ت":
         return
-    one, two, three, four = stem
+    one, two, three, four = tuple(stem)
     if three == "ي" and not {one, two, four} & _LONG:
         yield (f"{one}{two}ائ{four}", False) if feminine else (f"{one}{two}{four}اء", False)  # رهينة; سفير
     elif three == "ا" and not {one, two, four} & _LONG and not feminine:  # حزام, سلاح
@@ -198,7 +196,7 @@ def _four_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # n
 def _five_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
     if len(stem) != _FIVE or feminine or stem[3] not in "ويا":
         return
-    one, two, three, _, five = stem
+    one, two, three, _, five = tuple(stem)
     if two == "ا" and stem[3] == "و":  # صاروخ
         yield f"{one}وا{three}ي{five}", False
     elif not {one, two, three, five} & _LONG:  # مشروع, صندوق, تقرير
@@ -226,7 +224,7 @@ def _takes_at_alone(stem: str) -> bool:
     """Tell مطار and انتخاب (plural in ات, no ة) from عقوبة and طائرة."""
     if len(stem) < _FOUR:
         return False
-    return stem[-2] in "اي" and stem[1] != "ا" or stem.startswith("م") and len(stem) == _FOUR
+    return (stem[-2] in "اي" and stem[1] != "ا") or (stem.startswith("م") and len(stem) == _FOUR)
 
 
 def _pattern_singulars(word: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ cuts off from their word. What a word means is not known here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -62,32 +62,43 @@ _SOFT: Final = re.compile(r"[\s_#*\-‐‑‒–—―\"'«»“”„‘’‚�
 _OPENERS: Final = "\"'«“„‘‹([{"
 _GROUPED: Final = re.compile(r"\d{1,3}(?:[,٬]\d{3})+(?:[.٫]\d+)?")
 
-_Cut = tuple[int, int, bool]
-"""Where a cut-off particle stands in the folded text, and whether it adjoins what is before it."""
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A token's place in the folded text."""
+
+    start: int
+    end: int
+    script: Script
+    adjoins: bool
+    prefix: str = ""
 
 
 def tokenize(text: str) -> list[Token]:
     """Cut a text into tokens, in order, none overlapping another."""
     folded = fold(text)
-    tokens: list[Token] = []
-    cut: _Cut | None = None
+    return [_token(text, folded, piece) for piece in _pieces(text, folded)]
+
+
+def _pieces(text: str, folded: Folded) -> Iterator[_Piece]:
+    """Find the tokens, each cut-off particle given to the word after it when that is near."""
+    cut: _Piece | None = None
     end = 0
     for found in _TOKEN.finditer(folded.text):
-        adjoins, prefix = _is_soft(folded, end, found.start()), ""
-        if cut and adjoins:
-            prefix, adjoins = folded.spelt[cut[0] : cut[1]], cut[2]
-        elif cut:
-            tokens.append(_token(text, folded, cut[0], cut[1], Script.ARABIC, adjoins=cut[2]))
-        if not prefix and _is_cut(text, folded, found):
-            cut = (*found.span(), adjoins)
-        else:
-            cut = None
-            script = Script.LATIN if found.lastgroup == "dotted" else Script(found.lastgroup or "")
-            tokens.append(_token(text, folded, *found.span(), script, adjoins=adjoins, prefix=prefix))
+        script = Script.LATIN if found.lastgroup == "dotted" else Script(found.lastgroup or "")
+        piece = _Piece(*found.span(), script, _is_soft(folded, end, found.start()))
         end = found.end()
+        if cut and piece.adjoins:
+            yield replace(piece, adjoins=cut.adjoins, prefix=folded.spelt[cut.start : cut.end])
+            cut = None
+            continue
+        if cut:
+            yield cut
+        cut = piece if _is_cut(text, folded, found) else None
+        if not cut:
+            yield piece
     if cut:
-        tokens.append(_token(text, folded, cut[0], cut[1], Script.ARABIC, adjoins=cut[2]))
-    return tokens
+        yield cut
 
 
 def _is_soft(folded: Folded, start: int, end: int) -> bool:
@@ -105,17 +116,17 @@ def _is_cut(text: str, folded: Folded, found: re.Match[str]) -> bool:
     )
 
 
-def _token(
-    text: str, folded: Folded, start: int, end: int, script: Script, *, adjoins: bool, prefix: str = ""
-) -> Token:
+def _token(text: str, folded: Folded, piece: _Piece) -> Token:
+    start, end = piece.start, piece.end
     key, spelt = folded.text[start:end], folded.spelt[start:end]
-    if script is Script.NUMBER:
+    if piece.script is Script.NUMBER:
         key = spelt = _number(key)
-    elif script is Script.LATIN:
+    elif piece.script is Script.LATIN:
         key, spelt = (one.replace(".", "").replace("’", "'") for one in (key, spelt))
     begin, finish = folded.span(start, end)
-    marks = tuple(_marks(text, folded, start, end)) if finish - begin > end - start and script is Script.ARABIC else ()
-    return Token(key, spelt, begin, finish, script, prefix, adjoins, marks if any(marks) else ())
+    marked = piece.script is Script.ARABIC and finish - begin > end - start
+    marks = tuple(_marks(text, folded, start, end)) if marked else ()
+    return Token(key, spelt, begin, finish, piece.script, piece.prefix, piece.adjoins, marks if any(marks) else ())
 
 
 def _number(digits: str) -> str:

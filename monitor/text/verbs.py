@@ -26,7 +26,7 @@ _PREFIXES: Final = ("ي", "ت", "ن")
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """A verb: its past (he did) and its present without the prefix. ``second`` marks form II, whose prefix has damma."""
+    """A verb: its past (he did) and its present without the prefix. ``second``: form II, whose prefix has damma."""
 
     past: str
     present: str

