@@ -55,6 +55,11 @@ def endless_headers(out: BufferedIOBase, closing: threading.Event) -> None:
         out.write(b"X-More: " + b"x" * 1000 + b"\r\n")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a full queue costs whoever comes next a second
+
+
 class FeedServer:
     """The last reply of a path's script is repeated."""
 
@@ -63,8 +68,7 @@ class FeedServer:
         self._scripts: dict[str, list[Reply]] = defaultdict(list)
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
 
     def url(self, path: str = "/") -> str:

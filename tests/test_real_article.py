@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,4 +73,5 @@ def test_three_processes_over_kafka_make_the_same_alerts(
     finally:
         for stage in stages:
             stage.kill()
-            stage.communicate()
+            _, log = stage.communicate()
+            sys.stderr.write(log)

@@ -9,6 +9,7 @@ shared memory), and decides nothing about how long records are kept: `trim` is t
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -341,7 +342,8 @@ def _world(file: Path) -> Iterator[None]:
     except Timeout as error:
         raise Unavailable(f"{file} {_REMEDIES['SQLITE_BUSY']}") from error
     except OSError as error:
-        raise Unavailable(f"{error.filename or file}: {error.strerror}; let this user write there") from error
+        remedy = "free some space" if error.errno == errno.ENOSPC else "let this user write there"
+        raise Unavailable(f"{error.filename or file}: {error.strerror}; {remedy}") from error
 
 
 @contextmanager

@@ -112,7 +112,8 @@ class Fetcher:
         self._client = httpx.AsyncClient(
             headers=_HEADERS,
             timeout=deadline.total_seconds(),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30),
+            # Polls are minutes apart: a connection kept is one that the server is about to close.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
         self._thread = threading.Thread(target=self._loop.run_forever, name="fetching", daemon=True)

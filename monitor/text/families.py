@@ -32,7 +32,7 @@ def family(word: str) -> tuple[Form, ...]:
     letters = split_marks(word)[0]
     best: dict[tuple[str, bool, bool, bool], Form] = {}
     own = _is_own(letters)
-    for one in (form(word, How.EXACT), *_members(word, letters)):
+    for one in (form(word, How.EXACT, present=letters[0] in "يتن"), *_members(word, letters)):
         if one.how is not How.EXACT and one.spelt != letters and not own and _is_own(one.spelt):
             continue
         place = (one.spelt, one.free, one.bound, one.noun)

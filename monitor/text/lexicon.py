@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.text.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _DATA: Final = files("monitor.text") / "data"
 
@@ -24,18 +24,21 @@ def words(name: str) -> frozenset[str]:
 
 
 @cache
-def plurals() -> dict[str, tuple[str, ...]]:
-    """Map the key of a singular to its broken and other irregular plurals."""
-    return {key(line[0]): tuple(line[1:]) for line in _lines("broken_plurals")}
+def plurals() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Map the key of a singular to (singular as spelt, plural), for each irregular plural."""
+    return _paired((line[0], plural) for line in _lines("broken_plurals") for plural in line[1:])
 
 
 @cache
-def singulars() -> dict[str, tuple[str, ...]]:
-    """Map the key of an irregular plural to its singulars."""
-    found: dict[str, tuple[str, ...]] = {}
-    for singular, *many in _lines("broken_plurals"):
-        for plural in many:
-            found[key(plural)] = (*found.get(key(plural), ()), singular)
+def singulars() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Map the key of an irregular plural to (plural as spelt, singular), for each singular."""
+    return _paired((plural, line[0]) for line in _lines("broken_plurals") for plural in line[1:])
+
+
+def _paired(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for one, other in pairs:
+        found[key(one)] = (*found.get(key(one), ()), (one, other))
     return found
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
-from monitor.text.arabic import seat_hamza
-from monitor.text.folding import fold
+from monitor.text.arabic import agree, seat_hamza
 from monitor.text.forms import Form, form
-from monitor.text.lexicon import gentilics, plurals, singulars, words
+from monitor.text.lexicon import gentilics, key, plurals, singulars, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,17 +34,17 @@ def decline(noun: str) -> Iterator[Form]:
 
 def singular_of(word: str) -> tuple[str, ...]:
     """Find what a word, without article, may be the plural or dual of; nothing when it is none that we know."""
-    key = fold(word).text
-    if key in singulars():
-        return singulars()[key]
-    if key in plurals() or key in words("own_words"):
+    listed = tuple(singular for plural, singular in singulars().get(key(word), ()) if agree(plural, word))
+    if listed:
+        return listed
+    if key(word) in plurals() or key(word) in words("own_words"):
         return ()
     return tuple(_sound_singulars(word)) or tuple(_pattern_singulars(word))
 
 
 def kin(word: str) -> tuple[str, ...]:
     """List the country, adjective and people that a word of ``gentilics`` stands for."""
-    return tuple(dict.fromkeys(one for family in gentilics().get(fold(word).text, ()) for one in family))
+    return tuple(dict.fromkeys(one for family in gentilics().get(key(word), ()) for one in family))
 
 
 def nisba(noun: str) -> str | None:
@@ -159,11 +158,9 @@ def _sure(written: Form) -> Form:
 
 def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
     """Give the broken plurals: those listed, else those of the patterns that proved right (arabic.md §3)."""
-    listed = plurals().get(fold(noun).text)
-    if listed:
+    listed = [plural for singular, plural in plurals().get(key(noun), ()) if agree(singular, noun)]
+    if listed or key(noun) in singulars():
         yield from ((plural, False) for plural in listed)
-        return
-    if fold(noun).text in singulars():
         return
     stem = noun.removesuffix("ة")
     feminine = stem != noun
