@@ -8,7 +8,7 @@ from monitor.model import How
 from monitor.text import latin
 from monitor.text.arabic import agree, cuts, has_article, marks_agree
 from monitor.text.families import closed_family, family
-from monitor.text.lexicon import gentilics, key, plurals, words
+from monitor.text.lexicon import is_listed, key, plurals
 from monitor.text.names import are_variants, distance, skeleton
 
 
@@ -143,10 +143,11 @@ def test_a_closed_family_has_no_broken_plural_nisba_or_feminine() -> None:
     assert {form.spelt for form in closed_family("أسد")} == {"أسد"}
 
 
-def test_lists_hold_no_word_twice_in_one_role() -> None:
-    assert not words("given_names") & words("function_words")
-    assert not words("places") & words("given_names")
-    assert all(rows for rows in gentilics().values())
+def test_a_list_knows_a_final_alef_maqsura() -> None:
+    assert is_listed("على", "function_words")
+    assert not is_listed("على", "given_names")
+    assert is_listed("علي", "given_names")
+    assert is_listed("ابراهيم", "given_names")
 
 
 @given(st.text(alphabet="ابتسلمنهوييةىءأإآؤئكفرقدع", min_size=1, max_size=12))

@@ -132,7 +132,7 @@ def test_sentences_lie_in_paragraphs_and_leave_no_letter_out(text: str) -> None:
 
 
 def test_a_headline_is_the_first_sentence_on_one_line() -> None:
-    assert headline("وصل الوفد\nإلى العاصمة. ثم غادر") == "وصل الوفد إلى العاصمة."
+    assert headline("وصل الوفد الكبير\nإلى العاصمة. ثم غادر") == "وصل الوفد الكبير إلى العاصمة."
     assert headline("") == ""
 
 

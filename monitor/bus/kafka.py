@@ -226,7 +226,7 @@ class KafkaBus:
 
     def unavailable(self, error: Exception) -> Unavailable:
         """Say in one line that the cluster keeps us from working, and why."""
-        reason = " ".join(f"{type(error).__name__} {error}".split())
+        reason = " ".join(str(error).split())  # kafka-python begins it with the error's name
         return Unavailable(f"{self} cannot do its work; see that a broker runs there ({reason})")
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
-from monitor.text.lexicon import key, words
+from monitor.text.lexicon import is_listed, key
 from monitor.text.tokens import Script
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Search:
         token = self.passage.tokens[place]
         if token.script is Script.LATIN:
             return token.spelt[:1].isupper()
-        plain = token.script is Script.ARABIC and not token.prefix and token.key not in words("function_words")
+        plain = token.script is Script.ARABIC and not token.prefix and not is_listed(token.spelt, "function_words")
         return plain and not token.key.startswith(("ال", "وال", "بال", "لل"))
 
 

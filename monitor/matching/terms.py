@@ -17,7 +17,7 @@ from monitor.model import How
 from monitor.text import latin
 from monitor.text.arabic import cuts, has_article
 from monitor.text.families import alone, closed_family, family
-from monitor.text.lexicon import gentilics, key, words
+from monitor.text.lexicon import gentilics, is_listed, key
 from monitor.text.tokens import Script, Token, tokenize
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ def _name_places(tokens: Sequence[Token], kind: Kind) -> frozenset[int]:
     found: set[int] = set()
     chained = False
     for place, token in enumerate(tokens):
-        listed = any(token.key in words(name) for name in ("given_names", "foreign_names"))
-        function = token.key in words("function_words")
+        listed = is_listed(token.spelt, "given_names", "foreign_names")
+        function = is_listed(token.spelt, "function_words")
         if listed or (chained and not function and token.script is Script.ARABIC):
             found.add(place)
         chained = place in found
@@ -149,14 +149,14 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
     needs, base, articled = _taken_apart(token, spelt, single=single)
     strict = Article.REQUIRED if articled else Article.REFUSED
     loose = strict if single else Article.FREE
-    if token.key in words("acronyms"):
-        article = Article.FREE if "ال" + token.key in words("acronyms") else loose  # ناتو is الناتو
+    if is_listed(token.spelt, "acronyms"):
+        article = Article.FREE if is_listed("ال" + token.spelt, "acronyms") else loose  # ناتو is الناتو
         return Word(token.spelt, token.script, Reading.ACRONYM, alone(base), article, is_name=True, needs=needs)
     if kind is Kind.EXACT:
         return Word(token.spelt, token.script, Reading.EXACT, alone(base), strict, needs=needs)
-    if token.key in words("function_words"):
+    if is_listed(token.spelt, "function_words"):
         return Word(token.spelt, token.script, Reading.EXACT, alone(spelt), Article.REFUSED)
-    if named or (token.key in words("places") and token.key not in gentilics()):
+    if named or (is_listed(token.spelt, "places") and token.key not in gentilics()):
         return _read_name(token, base, loose, needs, kind)
     closed = single and articled and token.key not in gentilics()
     return _read_family(token, base, needs, closed=closed)
@@ -169,11 +169,11 @@ def _read_family(token: Token, base: str, needs: frozenset[str], *, closed: bool
 
 
 def _read_name(token: Token, base: str, article: Article, needs: frozenset[str], kind: Kind) -> Word:
-    native = token.key in words("places") or token.key in words("given_names")
-    fixed = native or (kind is Kind.PLAIN and token.key not in words("foreign_names"))
+    native = is_listed(token.spelt, "places", "given_names")
+    fixed = native or (kind is Kind.PLAIN and not is_listed(token.spelt, "foreign_names"))
     reading = Reading.FIXED_NAME if fixed else Reading.NAME
     forms = (*_kunya(token, base), *_hamza_seats(base))
-    varies = not fixed or (kind is Kind.NAME and token.key in words("given_names"))
+    varies = not fixed or (kind is Kind.NAME and is_listed(token.spelt, "given_names"))
     return Word(token.spelt, token.script, reading, forms, article, varies, is_name=True, needs=needs)
 
 
@@ -213,7 +213,7 @@ def _taken_apart(token: Token, spelt: str, *, single: bool) -> tuple[frozenset[s
 
 def _is_joined_article(body: str, token: Token) -> bool:
     """Tell والدفاع from a word that begins like one (والد is among the own words, فالديز is a name)."""
-    return len(body) > 3 and token.key not in words("own_words") and not body.startswith("ا")  # noqa: PLR2004
+    return len(body) > 3 and not is_listed(token.spelt, "own_words") and not body.startswith("ا")  # noqa: PLR2004
 
 
 def _cut_front(token: Token, spelt: str, letters: int) -> str:
@@ -253,8 +253,8 @@ def _joined(first: Word, second: Word) -> Iterator[Word]:
     """Write two words as one, where writers do: after the head of a compound, and before an article."""
     if not (first.script is second.script is Script.ARABIC) or first.reading is Reading.ACRONYM:
         return
-    head = key(first.spelt) in words("compound_heads")
-    function = any(key(one.spelt) in words("function_words") for one in (first, second))
+    head = is_listed(first.spelt, "compound_heads")
+    function = any(is_listed(one.spelt, "function_words") for one in (first, second))
     if function or min(len(first.spelt), len(second.spelt)) < _LEAST_JOINED:
         return
     if not head and not has_article(second.spelt):
@@ -271,7 +271,7 @@ def _parted(word: Word) -> Iterator[tuple[Word, ...]]:
         return
     for letters in (2, 3):
         head, rest = word.spelt[:letters], word.spelt[letters:]
-        if key(head) in words("compound_heads") and len(rest) > _LEAST_JOINED:
+        if is_listed(head, "compound_heads") and len(rest) > _LEAST_JOINED:
             parts = (head, rest.removeprefix("ال") if has_article(rest) else rest)
             yield tuple(
                 Word(one, Script.ARABIC, word.reading, alone(one), Article.FREE, is_name=word.is_name) for one in parts

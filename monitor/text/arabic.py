@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.text.folding import HAMZA_SEAT, fold
-from monitor.text.lexicon import words
+from monitor.text.lexicon import is_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +125,7 @@ def _vowel_differs(ours: str, theirs: str) -> bool:
 def _proclitics(whole: str, fixed: int) -> Iterator[Cut]:
     """Take particles off, at least ``fixed`` letters of them (those that stand apart from the word)."""
     key = fold(whole).text
-    if key in words("own_words") and not fixed:
+    if not fixed and is_listed(whole, "own_words"):
         yield Cut("", "", False, whole, "", 0)  # noqa: FBT003 - no article
         return
     for joint, particle in _PARTICLES:
@@ -133,7 +133,7 @@ def _proclitics(whole: str, fixed: int) -> Iterator[Cut]:
         body = whole[off:]
         if off < fixed or not body or not whole.startswith(joint + particle):
             continue
-        long_enough = off <= fixed or len(body) >= _LEAST_AFTER_LETTER or key[off:] in words("function_words")
+        long_enough = off <= fixed or len(body) >= _LEAST_AFTER_LETTER or is_listed(body, "function_words")
         if long_enough and (particle != "س" or body[0] in _PRESENT):
             yield Cut(joint, particle, False, body, "", off)  # noqa: FBT003 - no article
     for joint, particle, off in _articles(whole):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.model import How
 from monitor.text.arabic import SHADDA
 from monitor.text.forms import Form, derived, form, split_marks
-from monitor.text.lexicon import key, plurals, singulars, words
+from monitor.text.lexicon import is_listed, key, plurals, singulars
 from monitor.text.nouns import closed, decline, kin, singular_of
 from monitor.text.verbs import conjugate, stems, verbal_nouns
 
@@ -30,10 +30,10 @@ def family(word: str) -> tuple[Form, ...]:
     left out, unless it was written.
     """
     letters = split_marks(word)[0]
+    relatives = _relatives(word, letters)
     best: dict[tuple[str, bool, bool, bool], Form] = {}
-    own = _is_own(letters)
     for one in (form(word, How.EXACT, present=letters[0] in "يتن"), *_members(word, letters)):
-        if one.how is not How.EXACT and one.spelt != letters and not own and _is_own(one.spelt):
+        if one.spelt not in relatives and _is_own(one.spelt):
             continue
         place = (one.spelt, one.free, one.bound, one.noun)
         if place not in best or (_RANK[one.how], one.weak) < (_RANK[best[place].how], best[place].weak):
@@ -58,7 +58,7 @@ def _members(word: str, letters: str) -> Iterator[Form]:
         for relative in relatives:
             yield from _of_people(relative)
         return
-    nouns = [] if _is_noun(word, letters) else verbal_nouns(word)
+    nouns = _nouns_of(word, letters)
     for noun in nouns:
         yield from (derived(one, How.DERIVED) for one in decline(noun))
         yield from (one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED))
@@ -67,6 +67,17 @@ def _members(word: str, letters: str) -> Iterator[Form]:
     for lemma in singular_of(letters) or (letters,):
         yield from decline(lemma)
         yield from (one for stem in stems(lemma) for one in conjugate(stem, How.DERIVED))
+
+
+def _relatives(word: str, letters: str) -> frozenset[str]:
+    """Collect the members that are known to be of the family, though they are words of their own too."""
+    singular = singular_of(letters) or (letters,)
+    listed = [plural for one in singular for _, plural in plurals().get(key(one), ())]
+    return frozenset((letters, *singular, *listed, *_nouns_of(word, letters)))
+
+
+def _nouns_of(word: str, letters: str) -> list[str]:
+    return [] if _is_noun(word, letters) else verbal_nouns(word)
 
 
 def _of_people(relative: str) -> Iterator[Form]:
@@ -79,15 +90,20 @@ def _of_people(relative: str) -> Iterator[Form]:
 
 
 def _is_noun(word: str, letters: str) -> bool:
-    """Tell what is no verb: a verbal noun's shape (three letters with shadda are form II, though), a listed noun."""
+    """Tell what is no verb: a listed noun, a verbal noun's shape.
+
+    Three letters with shadda are form II, though, and استقال has the shape of استلام.
+    """
     listed = any(key(letters) in table for table in (plurals(), singulars()))
-    return listed or (bool(stems(letters)) and not (SHADDA in word and len(letters) == _ROOT))
+    verb_too = (SHADDA in word and len(letters) == _ROOT) or (letters.startswith("است") and len(letters) == 2 * _ROOT)
+    return listed or (bool(stems(letters)) and not verb_too)
 
 
 def _is_noun_too(letters: str) -> bool:
     """Tell تعاون and مقاتل, verb and noun in one, from انسحب and يسلم, which are verbs only."""
-    return letters[0] not in "ياأ" and not letters.endswith(("وا", "ت"))
+    noun_shaped = bool(stems(letters)) and len(letters) > _ROOT
+    return noun_shaped or (letters[0] not in "ياأ" and not letters.endswith(("وا", "ت")))
 
 
 def _is_own(spelt: str) -> bool:
-    return any(key(spelt) in words(name) for name in ("own_words", "given_names"))
+    return is_listed(spelt, "own_words", "given_names")

@@ -1,6 +1,6 @@
 """The word lists that the rules of Arabic lean on, written by us, one file a list in ``data``.
 
-Hides the files. Words are kept as spelt; look them up by `key`, which folds the hamza and the final ى.
+Hides the files. Words are kept as spelt; tables are looked up by `key`, which folds the hamza and the final ى.
 """
 
 from __future__ import annotations
@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 _DATA: Final = files("monitor.text") / "data"
 
 
+def is_listed(word: str, *names: str) -> bool:
+    """Tell whether a word stands in one of these lists; its final ى counts (على is a preposition, علي a name)."""
+    entry = _entry(word)
+    return any(entry in _words(name) for name in names)
+
+
 @cache
-def words(name: str) -> frozenset[str]:
-    """Read a list of words, as keys."""
-    return frozenset(key(word) for line in _lines(name) for word in line)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_entry(word) for line in _lines(name) for word in line)
+
+
+def _entry(word: str) -> str:
+    return key(word)[:-1] + "ى" if word.endswith("ى") else key(word)
 
 
 @cache

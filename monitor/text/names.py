@@ -10,7 +10,7 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from monitor.text.lexicon import gentilics, plurals, singulars, words
+from monitor.text.lexicon import gentilics, is_listed, plurals, singulars
 
 _LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.6, 6: 0.9, 7: 1.0}
 _LONGEST_LIMIT: Final = 1.2
@@ -54,7 +54,7 @@ def are_variants(ours: str, theirs: str) -> bool:
 
     A name of the region, or a text's word that is a word of the language, leaves little room; both leave none.
     """
-    known = any(ours in words(name) for name in _ONE_SPELLING), _is_known(theirs)
+    known = is_listed(ours, *_ONE_SPELLING), _is_known(theirs)
     if all(known) or OSA.distance(ours, theirs, score_cutoff=_FURTHEST) > _FURTHEST:
         return False
     shorter = min(len(ours), len(theirs))
@@ -79,7 +79,7 @@ def distance(ours: str, theirs: str) -> float:
 def _is_known(key: str) -> bool:
     lists = (*_ONE_SPELLING, "own_words", "function_words", "common_words")
     tables = (plurals(), singulars(), gentilics())
-    return any(key in table for table in tables) or any(key in words(name) for name in lists)
+    return any(key in table for table in tables) or is_listed(key, *lists)
 
 
 def _edits(ours: str, theirs: str) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.model import How
 from monitor.text.arabic import agree, seat_hamza
 from monitor.text.forms import Form, form
-from monitor.text.lexicon import gentilics, key, plurals, singulars, words
+from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def singular_of(word: str) -> tuple[str, ...]:
     listed = tuple(singular for plural, singular in singulars().get(key(word), ()) if agree(plural, word))
     if listed:
         return listed
-    if key(word) in plurals() or key(word) in words("own_words"):
+    if key(word) in plurals() or is_listed(word, "own_words"):
         return ()
     return tuple(_sound_singulars(word)) or tuple(_pattern_singulars(word))
 
@@ -147,7 +147,7 @@ def _broken(plural: str, *, sure_hamza: bool) -> Iterator[Form]:
         yield form(seat_hamza(plural), How.INFLECTED, free=False)
     elif plural.endswith(("ات", "ون")):
         yield from (form(plural[:-2] + end, How.INFLECTED) for end in ("ين", "و", "ي") if plural.endswith("ون"))
-    else:
+    elif not plural.endswith("ا"):
         tanwin = form(plural + "ا", How.INFLECTED, bound=False)
         yield _sure(tanwin) if sure_hamza else tanwin
 

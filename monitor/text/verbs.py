@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
 from monitor.text.arabic import SHADDA
-from monitor.text.folding import fold
 from monitor.text.forms import Form, form, split_marks
-from monitor.text.lexicon import words
+from monitor.text.lexicon import is_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +34,7 @@ class Stem:
 
 def stems(noun: str) -> list[Stem]:
     """Find the verbs of which a noun, without article and marks, has the shape of the verbal noun."""
-    if fold(noun).text in words("not_verbal"):
+    if is_listed(noun, "not_verbal"):
         return []
     return [stem for shape in _SHAPES for stem in shape(noun)]
 

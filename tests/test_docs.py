@@ -1,0 +1,71 @@
+"""What the documents say is true: commands exist, examples work, every room has its line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.installation import MONITOR, Installation
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def commands_of(*arguments: str) -> set[str]:
+    done = subprocess.run([*MONITOR, *arguments, "--help"], capture_output=True, text=True, check=True, timeout=60)
+    return set(re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE))
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    first = blocks("sh")[0]
+    assert README.index("make run") < 40
+    assert [line.split("#")[0].strip() for line in first.splitlines()] == ["make run", "make test"]
+
+
+def test_every_command_stands_in_the_readme_and_every_one_there_exists() -> None:
+    table = README.split("## Commands")[1].split("\n\n")[1]
+    named = set(re.findall(r"`(?:monitor )?(\w+)", "\n".join(line.split("|")[1] for line in table.splitlines()[2:])))
+    assert named == commands_of() | commands_of("dead")
+
+
+def test_the_watchlist_of_the_readme_passes_its_own_examples(tmp_path: Path) -> None:
+    (lists,) = blocks("yaml")
+    done = Installation(tmp_path / "desk", watchlists=lists)("check")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_what_is_shipped_has_no_problem() -> None:
+    done = subprocess.run(
+        [*MONITOR, "check", "--config", str(ROOT / "config/monitor.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_room_has_a_line_in_the_architecture_and_every_line_a_room() -> None:
+    rooms = {path.stem for path in (ROOT / "monitor").iterdir() if not path.name.startswith("_")}
+    assert set(re.findall(r"^\| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)) == rooms
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "NOTICE", "CHANGELOG.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert ((ROOT / document).parent / target).exists(), target
+
+
+def test_every_make_target_explains_itself() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    phony = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
+    assert all(re.search(rf"^{target}:.* ## ", makefile, re.MULTILINE) for target in phony)
