@@ -183,6 +183,13 @@ class Alerts(Strict):
     smtp: Smtp | None = None
 
 
+class Web(Strict):
+    """Where the web stage will listen, and the address that messages will link to."""
+
+    listen: str = "127.0.0.1:8080"
+    url: str | None = None
+
+
 class Main(Strict):
     """config/monitor.yaml."""
 
@@ -191,6 +198,7 @@ class Main(Strict):
     watchlists: RelativePath
     sources: RelativePath
     alerts: RelativePath
+    web: Web | None = None
 
     @field_validator("bus")
     @classmethod
@@ -240,8 +248,13 @@ def load_settings(file: Path, environment: Mapping[str, str]) -> Settings:
         watchlists=main.watchlists,
         sources=sources.sources,
         alerts=alerts[0],
-        warnings=alerts[1],
+        warnings=(*_not_yet(document, main), *alerts[1]),
     )
+
+
+def _not_yet(document: Document, main: Main) -> Iterator[Problem]:
+    if main.web:
+        yield document.problem(("web",), "this release has no web stage; nothing listens", level="warning", at_key=True)
 
 
 Part = Literal["main", "sources", "alerts", "watchlists"]
@@ -274,6 +287,7 @@ def check_settings(file: Path, part: Part, environment: Mapping[str, str]) -> tu
         return [*problems, *(alerts[1] if alerts else ())], None
     main = _attempt(problems, lambda: _read(load_document(file), Main, environment))
     if main:
+        problems += _not_yet(load_document(file), main)
         _attempt(problems, lambda: _load_sources(main.sources, environment))
         alerts = _attempt(problems, lambda: _load_alerts(main.alerts, environment))
         problems += alerts[1] if alerts else ()

@@ -79,6 +79,13 @@ def test_an_unset_variable_is_a_warning_where_nobody_routes_to_the_receiver(tmp_
     assert set(settings.alerts.receivers) == {"here"}
 
 
+def test_the_web_key_is_known_and_said_to_do_nothing_yet(tmp_path: Path) -> None:
+    settings = load(tmp_path, main=MAIN + "web: {listen: 127.0.0.1:8080, url: https://monitor.example.org}\n")
+    assert [str(warning).partition("monitor.yaml:")[2] for warning in settings.warnings] == [
+        "6:1: warning: this release has no web stage; nothing listens"
+    ]
+
+
 @pytest.mark.parametrize(
     ("part", "text", "line"),
     [
