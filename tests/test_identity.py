@@ -31,6 +31,7 @@ def article_of(item: Item, *seen: Sighting, source: str = "s") -> str:
         "http://news.example.org/a/1?id=7&page=2",
         "https://NEWS.Example.org/a/1?id=7&page=2",
         "https://news.example.org:443/a/1?id=7&page=2",
+        "http://news.example.org:443/a/1?id=7&page=2",
         "https://news.example.org./a/1?id=7&page=2",
         "https://news.example.org/a/1/?id=7&page=2",
         "https://news.example.org/a/1?page=2&id=7",
@@ -55,6 +56,7 @@ def test_links_to_the_same_article_have_one_address(same: str) -> None:
         ("https://e.org:8080/a", "https://e.org/a"),
         ("https://e.org/A", "https://e.org/a"),
         ("https://ar.e.org/a", "https://en.e.org/a"),
+        ("https://[2001:db8::1]/a", "https://[2001:db8::2]/a"),
     ],
 )
 def test_links_to_different_articles_stay_apart(one: str, other: str) -> None:
@@ -67,7 +69,16 @@ def test_an_arabic_address_is_the_same_escaped_or_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "nothing", ["https://e.org", "https://e.org/?utm_source=rss", "urn:x", "/a/b", "http://[::1/a", "https://e.org:x/a"]
+    "nothing",
+    [
+        "https://e.org",
+        "https://e.org/?utm_source=rss",
+        "urn:x",
+        "/a/b",
+        "http://[::1/a",
+        "https://e.org:x/a",
+        "http://./a",
+    ],
 )
 def test_some_links_name_no_article(nothing: str) -> None:
     assert canonical_url(nothing) is None

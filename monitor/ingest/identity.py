@@ -27,7 +27,8 @@ _TRACKING: Final = frozenset(
         *("igsh", "mc_cid", "mc_eid", "_ga", "_gl", "mkt_tok", "wt_mc", "ocid", "cmpid", "smid", "spm", "xtor"),
     ]
 )
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_WEB: Final = frozenset({"http", "https"})
+_WEB_PORTS: Final = frozenset({None, 80, 443})
 _RESERVED: Final = "!$&'()*+,;=:@/~"
 
 
@@ -103,14 +104,14 @@ def canonical_url(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return None
-    scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS or not parts.hostname:
-        return None
+    host = (parts.hostname or "").rstrip(".")
     path, query = _escape(parts.path).rstrip("/"), _query(parts)
-    if not path and not query:
+    if parts.scheme.lower() not in _WEB or not host or not (path or query):
         return None
-    host = parts.hostname.rstrip(".") + (f":{port}" if port not in {None, _DEFAULT_PORTS[scheme]} else "")
-    return urlunsplit(("https", host, path, query, ""))
+    place = f"[{host}]" if ":" in host else host
+    if port not in _WEB_PORTS:
+        place += f":{port}"
+    return urlunsplit(("https", place, path, query, ""))
 
 
 def _query(parts: SplitResult) -> str:

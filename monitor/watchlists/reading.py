@@ -238,7 +238,7 @@ class Reader:
 
     def _within(self, place: Place) -> int | Units:
         value = place.value
-        if value in {"sentence", "paragraph"}:
+        if isinstance(value, str) and value in {"sentence", "paragraph"}:
             return "sentence" if value == "sentence" else "paragraph"
         count = _number(place)
         if count is None:
