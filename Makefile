@@ -16,7 +16,7 @@ run: $(VENV)/.run ## install, then watch the sample articles until Ctrl-C
 	@$(BIN)/monitor run
 
 test: $(VENV)/.dev ## install, then run the tests
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup $(ARGS)
 
 chaos: $(VENV)/.dev ## forty kills over five hundred real articles (needs SHARED)
 	@$(BIN)/python -m pytest -q -s -m chaos tests/chaos

@@ -30,6 +30,7 @@ from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import SmtpChannel
 from monitor.notify.spool import SpoolChannel
 from monitor.notify.terminal import TerminalChannel
+from monitor.ports import TOPICS
 from monitor.store.sql import open_store
 from monitor.watchlists.loading import Watched
 
@@ -45,6 +46,7 @@ STOP_WITHIN: Final = timedelta(seconds=4)
 TICK: Final = timedelta(milliseconds=250)
 IDLE_RETRIES: Final = timedelta(seconds=30)
 RETENTION: Final = timedelta(days=30)
+KEEP_HOUSE_EVERY: Final = timedelta(hours=1)
 STAGES: Final = ("poll", "match", "notify")
 
 
@@ -203,7 +205,7 @@ class App:
         started = self.clock()
         loops: list[Callable[[threading.Event], None]] = [consuming.run for consuming in self.consumings]
         loops += [self.notifying.run] if self.notifying else []
-        loops += [self.poller.run] if self.poller else []
+        loops += [self.poller.run, self._keep_house] if self.poller else []
         threads = [threading.Thread(target=self._guard, args=(loop, stop), daemon=True) for loop in loops]
         for thread in threads:
             thread.start()
@@ -253,6 +255,14 @@ class App:
         for consuming in self.consumings:
             while consuming.step(wait):
                 pass
+
+    def _keep_house(self, stop: threading.Event) -> None:
+        """Drop what the embedded log has kept for 30 days and every group has read; Kafka keeps its own retention."""
+        while not stop.is_set():
+            for topic in TOPICS:
+                if dropped := self.bus.trim(topic, self.clock() - RETENTION):
+                    log.info("old records dropped", topic=topic, records=dropped)
+            stop.wait(KEEP_HOUSE_EVERY.total_seconds())
 
     def _guard(self, loop: Callable[[threading.Event], None], stop: threading.Event) -> None:
         try:
