@@ -277,7 +277,7 @@ class App:
             return
         names = {source.id for source in self.settings.sources}
         watchlists = len(self.matching.watched.current.watchlists)
-        say(f"watching {len(names)} sources with {watchlists} watchlists; Ctrl-C ends")
+        say(f"watching {_counted(len(names), 'source')} with {_counted(watchlists, 'watchlist')}; Ctrl-C ends")
         while not stop.wait(TICK.total_seconds()):
             polled = {state.id for state in self.store.sources() if state.last_polled and state.last_polled >= started}
             if names <= polled and self._rested(stop):
@@ -298,6 +298,10 @@ class App:
         while not stop.is_set() and self._is_due(self.store.backlog().next_due):
             stop.wait(TICK.total_seconds())
         return not stop.is_set()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @contextmanager

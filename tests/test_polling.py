@@ -283,6 +283,12 @@ def test_a_folder_that_fails_is_looked_at_every_minute(tmp_path: Path) -> None:
     assert plan.state.next_due == NOW + timedelta(minutes=1)
 
 
+def test_a_folder_with_a_file_in_writing_is_looked_at_again_when_it_may_have_settled(tmp_path: Path) -> None:
+    history = History.of(folder_source(tmp_path, interval="5m"))
+    assert history.poll(item("a.txt"), settling=True).state.next_due == NOW + timedelta(seconds=0.2)
+    assert history.poll(still=["a.txt"]).state.next_due == NOW + timedelta(minutes=5)
+
+
 def test_the_third_failure_in_a_row_raises_an_event_and_recovery_clears_it(feed: History) -> None:
     raised = [feed.answer(Failure(reason="too slow")).event for _ in range(6)]
     assert raised[2] == Event(
