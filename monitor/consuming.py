@@ -38,7 +38,7 @@ WAIT: Final = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class Breaker:
-    """Open after 20 failures in a row, or when more than 5 % of the last 1,000 records failed (design §3)."""
+    """Open after 20 failures in a row, or when more than 5 % of the last 1,000 records failed."""
 
     in_a_row: int = 0
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))

@@ -1,6 +1,6 @@
 """What `alerts`, `sources` and `dead` print: one JSON object a line for programs, a few words for people.
 
-The keys of the JSON lines are promised (design §5); more may be added. Reads nothing itself.
+The keys of the JSON lines are promised; more may be added. Reads nothing itself.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a match or an alert led to a message, or to none. The order of holding back is design §9's."""
+    """Why a match or an alert led to a message, or to none. In the order in which they hold back."""
 
     TOLD = "told"
     BASELINE = "baseline"  # the source was new: its back issues are recorded, nobody is told

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOPICS: Final = ("articles", "matches", "events", "dead")
 SHARDS: Final = 64
-"""Pollers share their sources by this many shards (design §4)."""
+"""Pollers share their sources by this many shards."""
 
 
 # --- Bus ---------------------------------------------------------------------------------------------------------

@@ -15,8 +15,11 @@ README = (ROOT / "README.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+GUIDE = (ROOT / "docs/watchlists.md").read_text("utf-8")
+
+
+def blocks(language: str, document: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.DOTALL | re.MULTILINE)
 
 
 def commands_of(*arguments: str) -> set[str]:
@@ -36,8 +39,9 @@ def test_every_command_stands_in_the_readme_and_every_one_there_exists() -> None
     assert named == commands_of() | commands_of("dead")
 
 
-def test_the_watchlist_of_the_readme_passes_its_own_examples(tmp_path: Path) -> None:
-    (lists,) = blocks("yaml")
+@pytest.mark.parametrize("document", [README, GUIDE], ids=["readme", "guide"])
+def test_the_watchlists_of_the_documents_pass_their_own_examples(tmp_path: Path, document: str) -> None:
+    (lists,) = blocks("yaml", document)
     done = Installation(tmp_path / "desk", watchlists=lists)("check")
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -58,7 +62,7 @@ def test_every_room_has_a_line_in_the_architecture_and_every_line_a_room() -> No
     assert set(re.findall(r"^\| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)) == rooms
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "NOTICE", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/watchlists.md", "NOTICE"])
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

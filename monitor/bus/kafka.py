@@ -2,7 +2,7 @@
 
 Hides kafka-python: its threads, its time-outs, and the defaults that would lose records without a word (auto-commit,
 starting at the end, an idempotence that is switched off by other settings). Bus time is the broker's append time.
-Uses no Kafka transactions: effects are idempotent by key (design §3).
+Uses no Kafka transactions: effects are idempotent by key.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PARTING: Final = timedelta(seconds=2)
 DELIVERY: Final = timedelta(seconds=30)
 """How long a publish may take, the broker's restart included."""
 RETENTION: Final = timedelta(days=30)
-"""The archive that backtests replay, and the longest outage that loses nothing (design §3)."""
+"""The archive that backtests replay, and the longest outage that loses nothing."""
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 

@@ -185,7 +185,7 @@ def _items(file: Path, path: str, data: bytes, extract: Callable[[str], Page]) -
 
 
 def _text_item(path: str, text: str) -> Item:
-    """Read a text file: a date at its very beginning is taken off, all the rest is text (design §7)."""
+    """Read a text file: a date at its very beginning is taken off, all the rest is text."""
     text = clean(text.replace("\r\n", "\n"))
     found = _DATE.match(text)
     published = instant(found[1]) if found else None

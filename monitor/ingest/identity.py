@@ -2,7 +2,7 @@
 
 An article's id is the hash of its canonical URL if it has one, else of (source, its key there), unless the source
 listed the same words under another key before: a renamed file, a feed that makes new ids at each fetch. A version is
-the hash of the folded title and text, so that a change of vowel marks or of line breaks is no new version (design §3).
+the hash of the folded title and text, so that a change of vowel marks or of line breaks is no new version.
 """
 
 from __future__ import annotations

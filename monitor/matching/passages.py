@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from monitor.text.sentences import Span
 
 LEAD_WORDS: Final = 80
-"""The lead is the first paragraph, at most so many words of it (design §6, rule 7)."""
+"""The lead is the first paragraph, at most so many words of it (docs/watchlists.md, line 7)."""
 
 _UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "اللى"})
 

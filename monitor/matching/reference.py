@@ -1,4 +1,4 @@
-"""The matcher that is obviously correct: every clause evaluated as design §6 states it, over every article.
+"""The matcher that is obviously correct: every clause evaluated as docs/watchlists.md states it, over every article.
 
 Hides how terms are found, sets subtracted, windows measured and readings scored. It keeps nothing between articles but
 the analysis of words, and decides nothing about alerts. Faster engines are held against it.
@@ -87,7 +87,7 @@ def _match(watchlist: Watchlist, header: Header, now: datetime, evidence: tuple[
 
 
 def score(evidence: Sequence[Evidence]) -> int:
-    """Score a reading: its weakest clause, and a little more when a clause holds in the title (design §6)."""
+    """Score a reading: its weakest clause, and a little more when a clause holds in the title (docs/watchlists.md)."""
     weakest = min((SCORES[one.how] for one in evidence), default=BEST)
     return min(BEST, weakest + TITLE_BONUS * any(one.field == "title" for one in evidence))
 

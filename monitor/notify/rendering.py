@@ -192,7 +192,7 @@ def _digest(notification: Notification) -> Digest:
 
 
 def _why(notification: Notification, lead: Report) -> str:
-    """Say why it was sent: design §9's second line."""
+    """Say why it was sent: a message's second line."""
     if len(notification.alerts) > 1:
         return f"{len(notification.alerts)} alerts"
     if lead.label == OPERATIONS:
@@ -333,7 +333,7 @@ def _data(notification: Notification) -> bytes:
 
 
 def _record(alert: Alert) -> dict[str, object]:
-    """Describe an alert with the keys of ``monitor alerts --json`` (design §5); evidence is the first report's."""
+    """Describe an alert with the keys of ``monitor alerts --json``; evidence is the first report's."""
     return {
         "id": alert.id,
         "kind": alert.kind,

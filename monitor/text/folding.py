@@ -70,7 +70,7 @@ def fold(text: str) -> Folded:
     """Fold a text for comparing: compatibility forms, marks, invisible characters, letter variants, digits, case.
 
     Kept apart, because they tell words apart: ة and ه, final ء, ئ and ي. ``spelt`` keeps what folding loses. A
-    zero-width space is a space only where at least three letters stand on both sides (arabic.md §1).
+    zero-width space is a space only where at least three letters stand on both sides (measured in news text).
     """
     keys: list[str] = []
     spelt: list[str] = []

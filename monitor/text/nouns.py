@@ -1,7 +1,7 @@
 """The forms of a noun or adjective: number, gender, construct, nisba, broken plurals; and the singular of a plural.
 
 Hides the shapes of words. Forms are written from the singular, never cut from the text's word, so each ending is tied
-to the shape that takes it (arabic.md §2 to §4). Lists go before patterns.
+to the shape that takes it (measured in news text). Lists go before patterns.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def nisba(noun: str) -> str | None:
 
 
 def closed(base: str) -> Iterator[Form]:
-    """Write what a single word with ال may become and still be that name: الحوثي, الحوثيون (design §6, rule 2)."""
+    """Write what a single word with ال may become and still be that name: الحوثي, الحوثيون (docs/watchlists.md, line 2)."""
     yield form(base, How.EXACT, bound=False)
     if base.endswith("ي") and len(base) >= _THREE:
         endings: tuple[str, ...] = ("ون", "ين", "ان")
@@ -157,7 +157,7 @@ def _sure(written: Form) -> Form:
 
 
 def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
-    """Give the broken plurals: those listed, else those of the patterns that proved right (arabic.md §3)."""
+    """Give the broken plurals: those listed, else those of the patterns that proved right (measured in news text)."""
     listed = [plural for singular, plural in plurals().get(key(noun), ()) if agree(singular, noun)]
     if listed or key(noun) in singulars():
         yield from ((plural, False) for plural in listed)

@@ -54,7 +54,7 @@ def paragraphs(text: str) -> list[Span]:
 
 
 def headline(text: str, limit: int = HEADLINE_LIMIT) -> str:
-    """Take the first sentence, on one line, cut at a word to ``limit`` characters (design §7)."""
+    """Take the first sentence, on one line, cut at a word to ``limit`` characters."""
     first = next(iter(sentences(text)), (0, 0))
     line = " ".join(text[slice(*first)].split())
     if len(line) <= limit:

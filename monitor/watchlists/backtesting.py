@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def match_line(match: Match) -> str:
-    """Return one JSON object: watchlist, article (the input's own id), score, evidence (design §5)."""
+    """Return one JSON object: watchlist, article (the input's own id), score, evidence."""
     line = {
         "watchlist": match.watchlist.id,
         "article": match.article.id,
