@@ -1,6 +1,6 @@
 """Where a term's words stand together in a passage: in order, within a sentence, little between them.
 
-Hides fillers, middle names and the ways to space a phrase (docs/watchlists.md, line 3). One term is looked for at a time.
+Hides fillers, middle names and the ways to space a phrase (docs/watchlists.md, line 3). Looks for one term at a time.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class ReadTerm:
 
 @lru_cache(maxsize=65536)
 def read_term(term: Term) -> ReadTerm:
-    """Read a term by docs/watchlists.md, line 1 to 4; a term without any word has no spelling."""
+    """Read a term by docs/watchlists.md, lines 1 to 4; a term without any word has no spelling."""
     tokens = tokenize(term.text)
     if not tokens:
         return ReadTerm(term, (), is_name=False)

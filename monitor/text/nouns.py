@@ -57,7 +57,7 @@ def nisba(noun: str) -> str | None:
 
 
 def closed(base: str) -> Iterator[Form]:
-    """Write what a single word with ال may become and still be that name: الحوثي, الحوثيون (docs/watchlists.md, line 2)."""
+    """Write what a word with ال may become and still be that name, الحوثيون (docs/watchlists.md, line 2)."""
     yield form(base, How.EXACT, bound=False)
     if base.endswith("ي") and len(base) >= _THREE:
         endings: tuple[str, ...] = ("ون", "ين", "ان")

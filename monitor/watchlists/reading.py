@@ -1,7 +1,7 @@
 """Expressions as analysts write them, read from a document's tree into `matching.expressions`.
 
-Hides the grammar (docs/watchlists.md): terms, ``$concepts``, ``any``, ``all``, ``near``, ``none``, ``at_least``, ``in`` and
-``except``. Each fault is collected with its place and reading goes on behind it, so that one look shows them all.
+Hides the grammar (docs/watchlists.md): terms, ``$concepts``, ``any``, ``all``, ``near``, ``none``, ``at_least``, ``in``
+and ``except``. Each fault is collected with its place and reading goes on behind it, so that one look shows them all.
 Files, ids and everything of a watchlist that is no expression are `loading`'s affair.
 """
 
