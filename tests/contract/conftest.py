@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from monitor.ports import Bus
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+# One broker, whose topics are emptied between tests: all that needs it runs in one worker.
+KAFKA = pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.xdist_group("kafka")])
+
+
+@pytest.fixture(params=["embedded", KAFKA])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty bus is."""
     if request.param == "embedded":

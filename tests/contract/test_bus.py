@@ -286,6 +286,7 @@ def test_nothing_is_lost_when_a_member_joins_in_the_middle_of_a_batch(address: s
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("kafka")
 def test_partitions_that_stayed_are_committed_when_others_are_lost(empty_kafka: str, group: str) -> None:
     with closing(open_bus(empty_kafka)) as bus:
         bus.publish("articles", numbered(100, keys=40))
@@ -444,6 +445,7 @@ def test_a_poller_that_is_alone_owns_every_shard(bus: Bus, group: str) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("kafka")
 def test_pollers_share_the_shards_and_inherit_them(empty_kafka: str, group: str) -> None:
     everything = frozenset(range(SHARDS))
     first, second = open_bus(empty_kafka), open_bus(empty_kafka)
@@ -477,6 +479,7 @@ def unused_port() -> int:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("kafka")
 def test_topics_are_made_as_the_design_has_them(empty_kafka: str) -> None:
     servers = empty_kafka.removeprefix("kafka://").split(",")
     with closing(KafkaAdminClient(bootstrap_servers=servers)) as admin:
