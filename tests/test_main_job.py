@@ -171,6 +171,19 @@ def test_a_broken_file_is_told_and_the_others_go_on(monitor: Installation) -> No
     assert [alert["watchlist"] for alert in monitor.lines("alerts")] == ["tartus"]
 
 
+def test_a_name_and_fields_that_are_no_utf_8_are_told_and_the_others_go_on(monitor: Installation) -> None:
+    monitor.put("ship.txt", TARTUS)
+    (monitor.inbox / os.fsdecode(b"\xff.txt")).write_text(TARTUS, "utf-8")
+    lines = ['{"id": "\\udfff", "text": "x"}', '{"id": "a", "text": "x", "lang": "\\ud800"}']
+    lines += ['{"url": "http://x/\\udcff", "text": "x"}', '{"id": true, "text": "x"}']
+    monitor.put("odd.jsonl", "\n".join(lines) + "\n")
+    done = monitor("run", "--until-idle")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "its name is not UTF-8" in done.stderr
+    assert all(f"odd.jsonl:{number}:1" in done.stderr for number in range(1, 5))
+    assert [alert["watchlist"] for alert in monitor.lines("alerts")] == ["tartus"]
+
+
 def test_dead_letters_can_be_listed_shown_retried_and_dropped(monitor: Installation) -> None:
     from monitor.bus import open_bus
     from monitor.ports import Outgoing

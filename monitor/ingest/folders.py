@@ -156,6 +156,9 @@ def read_file(folder: Path, path: str, extract: Callable[[str], Page]) -> FileIt
     Raises:
         CancelledError: ``extract``'s.
     """
+    if not _is_utf8(path):
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        return FileItems((), (_problem(folder / shown, "its name is not UTF-8; rename it"),))
     file = folder / path
     try:
         data = file.read_bytes()
@@ -237,9 +240,16 @@ def _fields(line: str) -> dict[str, str]:
         raise ParseError('not an object such as {"id": …, "title": …, "text": …}', retryable=False)
     fields = {key: value[key] for key in _KEYS if value.get(key) is not None}
     for key, found in fields.items():
-        if not isinstance(found, str) and not (key == "id" and isinstance(found, int)):
+        if not isinstance(found, str) and not (key == "id" and type(found) is int):
             raise ParseError(f'"{key}" is no text', retryable=False)
+        if key not in {"title", "text"} and not _is_utf8(str(found)):
+            raise ParseError(f'"{key}" holds half a character (a lone surrogate)', retryable=False)
     return {key: str(found) for key, found in fields.items() if found != ""}
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether text can be stored: a lone surrogate, as of a file name in another encoding, cannot."""
+    return text == text.encode("utf-8", "replace").decode()
 
 
 # --- For a backtest --------------------------------------------------------------------------------------------------
