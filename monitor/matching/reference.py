@@ -56,7 +56,7 @@ class Matcher:
         admitted = [one for one in self._watchlists if _is_admitted(one, article.header, now)]
         if not admitted:
             return []
-        reader = _Reader(self._phrases, [_Read(passage, self._vocabulary) for passage in _passages(article)])
+        reader = Reader(self._phrases, [Read(passage, self._vocabulary) for passage in read_article(article)])
         readings = ((watchlist, reader.evaluate(watchlist.clause)) for watchlist in admitted)
         return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
 
@@ -75,7 +75,7 @@ def _fits(only: Only, header: Header) -> bool:
     )
 
 
-def _passages(article: Article) -> Iterator[Passage]:
+def read_article(article: Article) -> Iterator[Passage]:
     """Cut the title, unless it is only the text's first sentence, and the text."""
     if article.header.titled:
         yield read_passage("title", article.header.title)
@@ -113,7 +113,7 @@ def _terms_of_set(terms: TermSet) -> Iterator[Term]:
 # --- One article --------------------------------------------------------------------------------------------------
 
 
-class _Read:
+class Read:
     """A passage and the hits of its tokens."""
 
     def __init__(self, passage: Passage, vocabulary: Vocabulary) -> None:
@@ -128,7 +128,7 @@ class _Read:
 class _Window:
     """Spots of one passage that satisfy a clause together, and the words in the gaps between them."""
 
-    read: _Read
+    read: Read
     spots: tuple[Spot, ...]
     gaps: int
 
@@ -150,18 +150,18 @@ class _Window:
         return (self.gaps, self.first, _RANK[self.how], self.last)
 
 
-_Reading = tuple[Evidence, ...]
+Reading = tuple[Evidence, ...]
 
 
-class _Reader:
+class Reader:
     """Evaluates clauses over one article; None is "does not hold", a reading its evidence."""
 
-    def __init__(self, phrases: Mapping[Term, Phrase], reads: Sequence[_Read]) -> None:
+    def __init__(self, phrases: Mapping[Term, Phrase], reads: Sequence[Read]) -> None:
         self._phrases = phrases
         self._reads = reads
         self._mentions: dict[tuple[int, int], list[Spot]] = {}
 
-    def evaluate(self, clause: Clause) -> _Reading | None:
+    def evaluate(self, clause: Clause) -> Reading | None:
         """Find the best reading of a clause."""
         match clause:
             case Has():
@@ -173,7 +173,7 @@ class _Reader:
             case AtLeast(count=count, clauses=clauses):
                 return self._at_least(count, clauses)
 
-    def _at_least(self, count: int, clauses: Sequence[Clause]) -> _Reading | None:
+    def _at_least(self, count: int, clauses: Sequence[Clause]) -> Reading | None:
         """Take the ``count`` best clauses that hold; in the order in which they are written."""
         held = [(place, found) for place, one in enumerate(clauses) if (found := self.evaluate(one)) is not None]
         if len(held) < count:
@@ -181,7 +181,7 @@ class _Reader:
         best = sorted(held, key=lambda pair: (-score(pair[1]), pair[0]))[:count]
         return tuple(item for _, found in sorted(best) for item in found)
 
-    def _has(self, clause: Has) -> _Reading | None:
+    def _has(self, clause: Has) -> Reading | None:
         """Take the surest mention, of those one in the title, of those the earliest."""
         choice = [
             (SCORES[spot.how] + TITLE_BONUS * in_title, in_title, -spot.first, _Window(read, (spot,), 0))
@@ -195,13 +195,13 @@ class _Reader:
         *_, best = max(choice, key=lambda one: (min(one[0], BEST), *one[1:3]))
         return (_evidence(clause.label, best),)
 
-    def _near(self, clause: Near) -> _Reading | None:
+    def _near(self, clause: Near) -> Reading | None:
         windows = [
             window for read, limit in self._places(clause.where) for window in self._windows(clause, read, limit)
         ]
         return (_evidence(clause.label, min(windows, key=lambda one: one.order)),) if windows else None
 
-    def _places(self, where: Where) -> Iterator[tuple[_Read, int]]:
+    def _places(self, where: Where) -> Iterator[tuple[Read, int]]:
         """List the passages that a clause looks at, each with the number of its tokens that count."""
         for read in self._reads:
             passage = read.passage
@@ -212,7 +212,7 @@ class _Reader:
 
     # --- Sets
 
-    def mentions(self, terms: TermSet, read: _Read) -> list[Spot]:
+    def mentions(self, terms: TermSet, read: Read) -> list[Spot]:
         """Find the mentions of a set in a passage, in order, without what its exceptions take away."""
         place = (id(terms), id(read))
         if place not in self._mentions:
@@ -227,7 +227,7 @@ class _Reader:
             self._mentions[place] = sorted(kept, key=lambda spot: (spot.first, spot.last, _RANK[spot.how]))
         return self._mentions[place]
 
-    def _find(self, term: Term, read: _Read, *, adjacent: bool = False) -> list[Spot]:
+    def _find(self, term: Term, read: Read, *, adjacent: bool = False) -> list[Spot]:
         phrase = self._phrases[term]
         if not any(read.present.issuperset(spelling) for spelling in phrase.spellings):
             return []
@@ -235,7 +235,7 @@ class _Reader:
 
     # --- Windows
 
-    def _windows(self, clause: Near, read: _Read, limit: int) -> Iterator[_Window]:
+    def _windows(self, clause: Near, read: Read, limit: int) -> Iterator[_Window]:
         """Find the tightest window of each paragraph or sentence that holds all operands."""
         units = read.passage.sentence if clause.within == "sentence" else read.passage.paragraph
         most = clause.within if isinstance(clause.within, int) else len(units)
