@@ -7,13 +7,15 @@ SHARED ?= ../shared
 export SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos lint lock clean
+.PHONY: help install run test chaos lint lock docs newcomer clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## install, then watch the sample articles until Ctrl-C
 	@$(BIN)/monitor run
+
+install: $(VENV)/.run ## install monitor into .venv
 
 test: $(VENV)/.dev ## install, then run the tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup $(ARGS)
@@ -32,6 +34,12 @@ lock: $(VENV)/.dev ## resolve the dependencies again, with hashes and without ad
 	$(PIP) install -qq uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements/run.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/dev.txt
+
+newcomer: $(VENV)/.dev ## follow the five-minute guide from git clone on, with times
+	@$(BIN)/python -m tests.newcomer
+
+docs: $(VENV)/.dev ## write the references in docs/ from the program itself
+	@$(BIN)/python docs/reference.py
 
 clean: ## remove the environment and what a run leaves behind
 	rm -rf $(VENV) var build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

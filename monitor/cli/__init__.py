@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import burying, checking, replaying, reporting, serving
+from monitor.cli import burying, checking, replaying, reporting, serving, starting, trying
 from monitor.cli.frame import FINE, UNABLE, complain
 from monitor.errors import MonitorError, Problems
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (serving, checking, replaying, reporting):
+for group in (serving, checking, trying, replaying, reporting, starting):
     app.add_typer(group.commands)
 app.add_typer(burying.dead, name="dead", help="Records that could not be processed: list, show, retry, drop.")
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from monitor.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -69,6 +71,20 @@ def complain(problems: Iterable[Problem]) -> None:
     """Tell problems on stderr, one a line."""
     for problem in problems:
         typer.echo(str(problem), err=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a result into a file: whole, or not at all.
+
+    Raises:
+        Unavailable: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def say(words: str) -> None:

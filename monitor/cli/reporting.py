@@ -11,7 +11,7 @@ commands = typer.Typer()
 
 @commands.command(epilog="Examples:  monitor alerts    monitor alerts --json")
 def alerts(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """List the alerts, newest last: what was found, where, and who was told."""
+    """List the alerts, newest last, and who was told."""
     from monitor.listing import alert_line, alert_text
 
     with opened_store(config) as store:
@@ -20,7 +20,10 @@ def alerts(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> Non
 
 @commands.command(epilog="Examples:  monitor sources    monitor sources --json")
 def sources(*, config: ConfigFile = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """List the sources and how they are: state, last success, last new article, errors in a row."""
+    """List the sources and how they are.
+
+    State, last success, last new article, errors in a row.
+    """
     from monitor.listing import source_line, source_text
 
     names = [source.id for source in settings_of(config).sources]
