@@ -52,10 +52,10 @@ def configuration() -> str:
         "# Configuration\n",
         "<!-- Written by `make docs` from the models that read the files. -->\n",
         "Paths are relative to the file that they stand in. `${NAME}`, `${NAME:-default}` and `${file:/path}` are",
-        "replaced in any value, after the file is parsed. Durations are spelt `30s`, `5m`, `12h`, `7d`. An unknown key",
-        "is an error with its place. `monitor check` tells all that is wrong; a running monitor takes changed files over",
-        "when they are whole and right, and tells when they are not. `monitor schema config` prints a JSON Schema for",
-        "editors.\n",
+        "replaced in any value, after the file is parsed. Durations are spelt `30s`, `5m`, `12h`, `7d`. An unknown",
+        "key is an error with its place. `monitor check` tells all that is wrong; a running monitor takes changed",
+        "files over when they are whole and right, and tells when they are not. `monitor schema config` prints a",
+        "JSON Schema for editors.\n",
     ]
     told: set[type[Strict]] = set()
     for name, about, model in FILES:

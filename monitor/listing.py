@@ -1,20 +1,26 @@
-"""What `alerts`, `sources` and `dead` print: one JSON object a line for programs, a few words for people.
+"""What `alerts`, `sources`, `dead` and `backtest` print: one JSON object a line for programs, a few words for people.
 
 The keys of the JSON lines are promised; more may be added. Reads nothing itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from monitor import codec
-from monitor.notify.display import clean, isolate
+from monitor.notify.display import clean, cut, isolate
+from monitor.watchlists.backtesting import NEWEST, when_matched
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from monitor.model import Header
+    from monitor.model import Header, Match
     from monitor.ports import AlertReport, FiledLetter, SourceState
+    from monitor.watchlists.backtesting import Comparison, Summary
+
+_LONGEST: Final = 100
+"""Characters of a headline in a table."""
 
 
 def alert_line(report: AlertReport) -> str:
@@ -119,6 +125,36 @@ def dead_whole(filed: FiledLetter) -> str:
     headers = ", ".join(f"{name}={value}" for name, value in letter.headers.items())
     value = letter.value.decode("utf-8", "backslashreplace")
     return f"{dead_text(filed)}\nkey {letter.key!r}  headers {headers}\n\n{letter.traceback}\n{value}"
+
+
+def summary_lines(summary: Summary, watchlists: Iterable[str]) -> Iterator[str]:
+    """Give a table of the watchlists, most matches first, each with its newest headlines."""
+    yield f"{'matches':>7}  {'a day':>6}  {'likely':>6}  watchlist"
+    for name in sorted(watchlists, key=lambda name: (-summary.tallies[name].matches, name)):
+        tally = summary.tallies[name]
+        yield f"{tally.matches:>7}  {tally.matches / summary.days:>6.1f}  {tally.likely:>6}  {name}"
+        for match in tally.newest:
+            yield f"{'':25}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """Say what a change does: for each changed watchlist what it gains (+) and loses (-)."""
+    for what, names in (("added", comparison.added), ("removed", comparison.removed), ("changed", comparison.changed)):
+        for name in names:
+            difference = comparison.differences[name]
+            counts = f"{len(difference.gained)} gained, {len(difference.lost)} lost, {difference.kept} as before"
+            yield f"{name} ({what}): {counts}"
+            for sign, matches in (("+", difference.gained), ("-", difference.lost)):
+                yield from (f"  {sign} {_found_in(match)}" for match in matches[:NEWEST])
+                if len(matches) > NEWEST:
+                    yield f"  {sign} … and {len(matches) - NEWEST} more (--json has all)"
+    yield f"watchlists that did not change: {len(comparison.unchanged)}"
+
+
+def _found_in(match: Match) -> str:
+    """Give a match's headline and the words that were found, each as a unit of its own direction."""
+    words = " + ".join(f"«{isolate(clean(one.text))}»" for one in match.evidence)
+    return f"{isolate(cut(clean(match.article.title), _LONGEST))}  {words}"
 
 
 def _articles(report: AlertReport) -> list[Header]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.ingest.folders import read_articles
+from monitor.ingest.archives import read_articles
 from monitor.matching import compile_watchlists
 from monitor.model import Article, Header, Status
 from monitor.watchlists.linting import check_watchlists
@@ -71,13 +71,13 @@ def test_one_is_tried_out_in_the_shadow() -> None:
 
 def test_the_samples_alert_where_they_should_and_nowhere_else() -> None:
     found: dict[str, dict[str, str]] = {}
-    for match in matches(read_articles(SAMPLES, NOW)):
+    for match in matches(read_articles(SAMPLES, NOW, print)):
         found.setdefault(match.article.id, {})[match.watchlist.id] = match.evidence[0].text
     assert found == EXPECTED
 
 
 def test_the_samples_are_enough_to_see_the_product_at_work() -> None:
-    samples = list(read_articles(SAMPLES, NOW))
+    samples = list(read_articles(SAMPLES, NOW, print))
     assert len(samples) - len(EXPECTED) >= 5
     assert all(sample.header.published and sample.header.published.year == 2026 for sample in samples)
     assert {file.suffix for file in SAMPLES.iterdir()} == {".txt", ".html", ".json", ".jsonl"}
@@ -100,7 +100,7 @@ def test_a_lookalike_alerts_nobody(text: str) -> None:
 
 
 def test_a_real_article_alerts_where_it_says_so(shared: Path) -> None:
-    found = {match.watchlist.id: match for match in matches(read_articles(shared / "seed", NOW))}
+    found = {match.watchlist.id: match for match in matches(read_articles(shared / "seed", NOW, print))}
     evidence = {name: [one.text for one in match.evidence] for name, match in found.items()}
     assert evidence["assad-extradition"] == ["تسليم بشار الأسد"]
     assert evidence["russian-bases-in-syria"] == ["القواعد العسكرية الروسية في سوريا"]

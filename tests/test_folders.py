@@ -1,15 +1,10 @@
-import gzip
-import io
 import json
-import lzma
 import os
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.errors import Problems, Unavailable
 from monitor.ingest.folders import (
     AT_ONCE,
     MAX_BYTES,
@@ -21,7 +16,6 @@ from monitor.ingest.folders import (
     Steady,
     compare,
     list_folder,
-    read_articles,
     read_file,
 )
 from monitor.ingest.identity import Item
@@ -140,7 +134,7 @@ def test_a_large_archive_is_ready_in_pieces(now: datetime) -> None:
         ("date 2026-01-28وصل.", "date 2026-01-28وصل.", None),
         ("\ufeffdate 2026-01-28 وصل.", "وصل.", "2026-01-28"),
         ("one\r\n\r\ntwo", "one\n\ntwo", None),
-        ("a\x00b\x1bc", "abc", None),
+        ("a\x00b\x1bc", "a b c", None),
     ],
 )
 def test_a_text_file_may_begin_with_its_date_and_the_rest_is_text(
@@ -229,55 +223,3 @@ def test_a_bad_line_is_told_with_its_number_and_the_others_are_read(tmp_path: Pa
 
 def test_a_file_that_went_away_is_a_problem(tmp_path: Path) -> None:
     assert "No such file" in read(tmp_path / "a.txt").problems[0].message
-
-
-# --- For a backtest ---
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress], ids=["plain", "gz", "xz"])
-def test_the_articles_of_a_backtest_keep_their_ids(tmp_path: Path, now: datetime, pack: type[bytes]) -> None:
-    suffix = {"bytes": "", "compress": ".gz" if pack is gzip.compress else ".xz"}[pack.__name__]
-    file = write(tmp_path / f"a.jsonl{suffix}", pack(f'{LINE}\n\n{{"id": "8", "text": "جملة. وأخرى."}}'.encode()))
-    one, other = read_articles(file, now)
-    assert (one.header.id, one.header.title, one.header.titled, one.text) == ("7", "عنوان", True, "نص")
-    assert (other.header.id, other.header.title, other.header.titled) == ("8", "جملة.", False)
-
-
-def test_the_text_of_a_backtest_is_as_given_to_the_last_space(tmp_path: Path, now: datetime) -> None:
-    given = {"id": "1", "title": " عنوان  مزدوج ", "text": "  نص\r\n\tمع فراغ "}
-    article = next(read_articles(write(tmp_path / "a.jsonl", json.dumps(given)), now))
-    assert (article.header.title, article.text) == (given["title"], given["text"])
-
-
-def test_a_folder_gives_relative_paths_as_ids(tmp_path: Path, now: datetime) -> None:
-    write(tmp_path / "sub" / "b.txt", "date 2026-01-28 وصل.")
-    write(tmp_path / "a.json", LINE)
-    write(tmp_path / "c.jsonl", LINE)
-    assert [article.header.id for article in read_articles(tmp_path, now)] == ["a.json", "7", "sub/b.txt"]
-
-
-def test_standard_input_is_read_as_json_lines(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LINE.encode())))
-    assert [article.header.id for article in read_articles(None, now)] == ["7"]
-
-
-def test_a_bad_line_of_a_backtest_is_an_error_with_its_place(tmp_path: Path, now: datetime) -> None:
-    file = write(tmp_path / "a.jsonl", f"{LINE}\nnonsense\n")
-    articles = read_articles(file, now)
-    assert next(articles).header.id == "7"
-    with pytest.raises(Problems, match=rf"{file}:2:1: error: not valid JSON"):
-        next(articles)
-
-
-def test_a_bad_file_in_a_folder_of_a_backtest_is_an_error_with_its_place(tmp_path: Path, now: datetime) -> None:
-    write(tmp_path / "a.jsonl", f"{LINE}\nnonsense\n")
-    with pytest.raises(Problems, match=r"a\.jsonl:2:1: error: not valid JSON"):
-        list(read_articles(tmp_path, now))
-
-
-def test_a_missing_or_damaged_archive_is_unavailable(tmp_path: Path, now: datetime) -> None:
-    cut = write(tmp_path / "a.jsonl.xz", lzma.compress(LINE.encode() * 100)[:-30])
-    plain = write(tmp_path / "b.jsonl.gz", LINE)
-    for file in (tmp_path / "none.jsonl", cut, plain):
-        with pytest.raises(Unavailable, match=str(file)):
-            list(read_articles(file, now))

@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 for group in (serving, checking, trying, replaying, reporting, starting):
     app.add_typer(group.commands)
+app.add_typer(replaying.archive, name="archive", help="The articles of the last thirty days: export.")
 app.add_typer(burying.dead, name="dead", help="Records that could not be processed: list, show, retry, drop.")
 
 

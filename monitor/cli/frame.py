@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -73,18 +73,32 @@ def complain(problems: Iterable[Problem]) -> None:
         typer.echo(str(problem), err=True)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a result into a file: whole, or not at all.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file beside ``path`` to write into, which takes its place at the end: whole, or not at all.
 
     Raises:
         Unavailable: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.part")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        yield part
+        part.replace(path)
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a result into a file.
+
+    Raises:
+        Unavailable: it cannot be written.
+    """
+    with replacing(path) as part:
+        part.write_bytes(content)
 
 
 def say(words: str) -> None:

@@ -1,39 +1,33 @@
 """Folders of files into items: which files stand still, and what is in them.
 
 ``*.txt``, ``*.html``, ``*.htm``, ``*.json`` and ``*.jsonl`` are read, in subfolders too; names that begin with a dot or
-end in ``.part`` or ``.tmp`` are not, nor is a link that leads out of the folder. Also reads the articles of a backtest,
-by the same code. Knows nothing of what was seen in earlier runs, and reads no clock.
+end in ``.part`` or ``.tmp`` are not, nor is a link that leads out of the folder. Knows nothing of what was seen in
+earlier runs, and reads no clock.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import lzma
 import os
 import re
 import stat
-import sys
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from monitor.errors import ParseError, Problem, Problems, Unavailable
+from monitor.errors import ParseError, Problem
 from monitor.ingest.identity import Item
-from monitor.ingest.pages import MAX_TEXT, Page, clean, declared_encoding, decode, instant, read_page
-from monitor.model import Article, Header
-from monitor.text.sentences import headline
+from monitor.ingest.pages import MAX_TEXT, Page, clean, declared_encoding, decode, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime, timedelta
 
 MAX_BYTES: Final = 5_000_000
 AT_ONCE: Final = 2_000
 SUFFIXES: Final = frozenset({".txt", ".html", ".htm", ".json", ".jsonl"})
 _DATE: Final = re.compile(r"\s*date (\d{4}-\d\d-\d\d)\s")
-_KEYS: Final = ("id", "url", "title", "text", "published", "lang")
 
 
 # --- Looking ---------------------------------------------------------------------------------------------------------
@@ -215,8 +209,16 @@ def _lines(file: Path, data: bytes) -> FileItems:
 
 
 def _json_item(line: str, *, key: str | None = None) -> Item:
-    """Read an article from a JSON object; its key is the given one, else its id, its URL, the hash of its words."""
-    fields = _fields(line)
+    return item_of(parse_object(line), key=key)
+
+
+def item_of(value: Mapping[str, Any], *, key: str | None = None) -> Item:
+    """Read an article from a JSON object; its key is the given one, else its id, its URL, the hash of its words.
+
+    Raises:
+        ParseError: it holds no article.
+    """
+    fields = text_fields(value, ("id", "url", "title", "text", "published", "lang"))
     title, text = clean(fields.get("title", "")), clean(fields.get("text", ""))[:MAX_TEXT]
     if not title.strip() and not text.strip():
         raise ParseError('it has neither "text" nor "title"', retryable=False)
@@ -231,14 +233,28 @@ def _json_item(line: str, *, key: str | None = None) -> Item:
     )
 
 
-def _fields(line: str) -> dict[str, str]:
+def parse_object(line: str) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Raises:
+        ParseError: it is none.
+    """
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ParseError(f"not valid JSON: {error}", retryable=False) from None
     if not isinstance(value, dict):
         raise ParseError('not an object such as {"id": …, "title": …, "text": …}', retryable=False)
-    fields = {key: value[key] for key in _KEYS if value.get(key) is not None}
+    return value
+
+
+def text_fields(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, str]:
+    """Take these keys of an object, as far as they are there and not empty.
+
+    Raises:
+        ParseError: one of them is no text that can be stored.
+    """
+    fields = {key: value[key] for key in keys if value.get(key) is not None}
     for key, found in fields.items():
         if not isinstance(found, str) and not (key == "id" and type(found) is int):
             raise ParseError(f'"{key}" is no text', retryable=False)
@@ -250,79 +266,3 @@ def _fields(line: str) -> dict[str, str]:
 def _is_utf8(text: str) -> bool:
     """Whether text can be stored: a lone surrogate, as of a file name in another encoding, cannot."""
     return text == text.encode("utf-8", "replace").decode()
-
-
-# --- For a backtest --------------------------------------------------------------------------------------------------
-
-
-def read_articles(where: Path | None, now: datetime) -> Iterator[Article]:
-    """Read what a backtest looks at: a JSONL file (``.xz``, ``.gz`` too), a folder, or standard input as JSONL (None).
-
-    The given id is used as it is; without one it is the URL, else the hash of the words. In a folder it is the path
-    relative to it. ``now`` is when they count as first seen.
-
-    Raises:
-        Problems: something cannot be read, with file and line; all before it was yielded.
-        Unavailable: there is no such file, or it cannot be opened.
-    """
-    if where and where.is_dir():
-        items = _read_folder(where)
-    else:
-        items = _read_file(where) if where else _read_lines(Path("<stdin>"), sys.stdin.buffer)
-    for item in items:
-        yield _article(item, now)
-
-
-def _read_folder(folder: Path) -> Iterator[Item]:
-    try:
-        paths = list(list_folder(folder))
-    except OSError as error:
-        raise Unavailable(f"{folder}: {error.strerror}") from error
-    for path in paths:
-        found = read_file(folder, path, read_page)
-        if found.problems:
-            raise Problems(found.problems)
-        yield from found.items
-
-
-def _read_file(file: Path) -> Iterator[Item]:
-    try:
-        with _open(file) as stream:
-            yield from _read_lines(file, stream)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise Unavailable(f"{file}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _read_lines(file: Path, stream: IO[bytes]) -> Iterator[Item]:
-    number = 0
-    while line := stream.readline(MAX_BYTES + 1):
-        number += 1
-        if len(line) > MAX_BYTES:
-            raise Problems([_problem(file, f"longer than {MAX_BYTES // 1_000_000} MB", number)])
-        try:
-            item = _json_item(decode(line)) if line.strip() else None
-        except ParseError as error:
-            raise Problems([_problem(file, error.reason, number)]) from None
-        if item:
-            yield item
-
-
-def _open(file: Path) -> IO[bytes]:
-    opened: Any = {".xz": lzma.open, ".gz": gzip.open}.get(file.suffix, open)
-    stream: IO[bytes] = opened(file, "rb")
-    return stream
-
-
-def _article(item: Item, now: datetime) -> Article:
-    header = Header(
-        id=item.key,
-        source="",
-        title=item.title or headline(item.text),
-        titled=bool(item.title),
-        url=item.url,
-        lang=item.lang,
-        published=item.published,
-        content_hash=item.content_hash,
-        first_seen=now,
-    )
-    return Article(header=header, text=item.text)

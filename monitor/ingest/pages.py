@@ -101,8 +101,11 @@ def _break(tag: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Remove what no database and no mail takes: NUL and other controls, lone surrogates."""
-    return _UNWANTED.sub("", text)
+    """Write a space for what no database and no mail takes: NUL and other controls, lone surrogates.
+
+    One for one, so that a place in the text is the same place in what was published.
+    """
+    return _UNWANTED.sub(" ", text)
 
 
 def one_line(text: str) -> str:

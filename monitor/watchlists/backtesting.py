@@ -1,30 +1,41 @@
-"""Matches of a backtest as lines: for programs in the form that `monitor backtest --json` promises, and for people."""
+"""What a backtest comes to: matches as lines, a table of watchlists, and what a change of them gains and loses.
+
+Pure: articles and compiled watchlists come in, lines go out. Hides that watchlists which did not change need not be
+held against anything twice.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
 
 from monitor import codec
+from monitor.matching import compile_watchlists
+from monitor.model import How
 
 if TYPE_CHECKING:
-    from monitor.model import Evidence, Match
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from monitor.matching.expressions import Watchlist
+    from monitor.model import Article, Evidence, Match
+
+NEWEST: Final = 3
+"""Matches of a watchlist that are kept to be shown."""
 
 
-def match_line(match: Match) -> str:
+def match_line(match: Match, **more: object) -> str:
     """Return one JSON object: watchlist, article (the input's own id), score, evidence."""
     line = {
+        **more,
         "watchlist": match.watchlist.id,
         "article": match.article.id,
         "score": match.score,
         "evidence": [_evidence(one) for one in match.evidence],
     }
     return codec.to_json(line).decode()
-
-
-def describe_match(match: Match) -> str:
-    """Return one line for a person: watchlist, score, what was found, where."""
-    found = " + ".join(f"«{item.text}»" for item in match.evidence)
-    return f"{match.watchlist.id}  {match.score}  {found}  {match.article.id}"
 
 
 def _evidence(one: Evidence) -> dict[str, object]:
@@ -38,3 +49,106 @@ def _evidence(one: Evidence) -> dict[str, object]:
         "quote": one.quote,
         "mentions": one.mentions,
     }
+
+
+# --- One set of watchlists -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one watchlist came to."""
+
+    matches: int = 0
+    likely: int = 0
+    newest: list[Match] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts over a backtest as it goes on. ``first`` and ``last`` are the instants that its articles span."""
+
+    articles: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+    def add(self, article: Article, matches: Sequence[Match]) -> None:
+        """Count an article and its matches."""
+        self.articles += 1
+        at = when(article)
+        self.first, self.last = min(self.first or at, at), max(self.last or at, at)
+        for match in matches:
+            tally = self.tallies[match.watchlist.id]
+            tally.matches += 1
+            tally.likely += any(one.how is How.VARIANT for one in match.evidence)
+            tally.newest = sorted([*tally.newest, match], key=when_matched, reverse=True)[:NEWEST]
+
+    @property
+    def matches(self) -> int:
+        """Count all matches."""
+        return sum(tally.matches for tally in self.tallies.values())
+
+    @property
+    def days(self) -> float:
+        """Days that the articles span, at least one."""
+        span = self.last - self.first if self.first and self.last else timedelta()
+        return max(span / timedelta(days=1), 1.0)
+
+
+def when(article: Article) -> datetime:
+    """Tell when an article was news: when it was published, as far as it says, else first seen."""
+    return article.header.published or article.header.first_seen
+
+
+def when_matched(match: Match) -> datetime:
+    """Tell when a match's article was news, likewise."""
+    return match.article.published or match.article.first_seen
+
+
+# --- What a change does ----------------------------------------------------------------------------------------------
+
+Change = Literal["gained", "lost"]
+
+
+@dataclass(slots=True)
+class Difference:
+    """What one changed watchlist gains and loses; ``kept`` counts what matches before and after."""
+
+    gained: list[Match] = field(default_factory=list)
+    lost: list[Match] = field(default_factory=list)
+    kept: int = 0
+
+
+class Comparison:
+    """Watchlists before and after a change, held against the same articles.
+
+    ``added``, ``removed``, ``changed`` and ``unchanged`` are ids. A watchlist whose wording, concepts and engine are
+    the same matches the same, so only the others are compiled.
+    """
+
+    def __init__(self, before: Sequence[Watchlist], after: Sequence[Watchlist]) -> None:
+        old = {one.header.id: one for one in before}
+        new = {one.header.id: one for one in after}
+        same = {name for name in old.keys() & new.keys() if old[name].header.revision == new[name].header.revision}
+        self.added = sorted(new.keys() - old.keys())
+        self.removed = sorted(old.keys() - new.keys())
+        self.changed = sorted((old.keys() & new.keys()) - same)
+        self.unchanged = sorted(same)
+        self.differences = {name: Difference() for name in (*self.changed, *self.added, *self.removed)}
+        self._before = compile_watchlists([one for name, one in old.items() if name not in same])
+        self._after = compile_watchlists([one for name, one in new.items() if name not in same])
+
+    def add(self, article: Article, now: datetime) -> Iterator[tuple[Change, Match]]:
+        """Hold an article against both; give what is gained and lost."""
+        before = {match.watchlist.id: match for match in self._before.match(article, now)}
+        after = {match.watchlist.id: match for match in self._after.match(article, now)}
+        for name in before.keys() | after.keys():
+            difference = self.differences[name]
+            if name not in before:
+                difference.gained.append(after[name])
+                yield "gained", after[name]
+            elif name not in after:
+                difference.lost.append(before[name])
+                yield "lost", before[name]
+            else:
+                difference.kept += 1

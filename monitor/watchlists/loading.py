@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_SUFFIXES: Final = frozenset({".yaml", ".yml"})
+SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 Signature = tuple[tuple[str, int, int, int], ...]
 
@@ -108,7 +108,7 @@ class Watched:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
+    return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
 
 
 def _signature(path: Path) -> Signature:

@@ -1,0 +1,54 @@
+"""The articles that the bus keeps: replayed as they were published, and written out for other programs.
+
+Reads without a group, to an end fixed at the start, so a running service is not disturbed. Matches nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor import codec
+from monitor.errors import Undecodable
+from monitor.model import Article
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from monitor.ports import Bus
+
+
+def replay(bus: Bus, since: datetime | None, tell: Callable[[str], None]) -> Iterator[Article]:
+    """Give every article version that was first seen at or after ``since`` (all that is kept: None), oldest first.
+
+    ``tell`` hears of records that are no articles.
+
+    Raises:
+        NewerVersion: a newer monitor wrote one of them.
+        Unavailable: the bus is out of reach.
+    """
+    for record in bus.read("articles", since):
+        try:
+            article = codec.decode(record, Article)
+        except Undecodable as error:
+            tell(str(error))
+            continue
+        if since is None or article.header.first_seen >= since:
+            yield article
+
+
+def article_line(article: Article) -> bytes:
+    """Write an article as one line of JSON, as `monitor backtest --articles` reads it back."""
+    header = article.header
+    line = {
+        "id": header.id,
+        "title": header.title if header.titled else "",
+        "text": article.text,
+        "url": header.url,
+        "source": header.source,
+        "lang": header.lang,
+        "tier": header.tier,
+        "published": header.published,
+        "first_seen": header.first_seen,
+    }
+    return codec.to_json({key: value for key, value in line.items() if value is not None}) + b"\n"

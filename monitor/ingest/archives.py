@@ -1,0 +1,125 @@
+"""Articles from files, as a backtest looks at them: a JSONL file (``.xz``, ``.gz`` too), a folder, standard input.
+
+The given words are used as they are, so that a place in them is the same place in the file's own. What cannot be read
+is told with its place, and the rest goes on. Nothing is held in memory but one line or one file of a folder.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from monitor.errors import ParseError, Problem, Unavailable
+from monitor.ingest.folders import item_of, list_folder, parse_object, read_file, text_fields
+from monitor.ingest.pages import clean, decode, instant, read_page
+from monitor.model import Article, Header
+from monitor.text.sentences import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from monitor.ingest.identity import Item
+
+MAX_LINE: Final = 5_000_000
+"""Bytes of one line."""
+
+
+def read_articles(
+    where: Path | None,
+    now: datetime,
+    tell: Callable[[Problem], None],
+    watch: Callable[[IO[bytes], int], IO[bytes]] = lambda stream, _: stream,
+) -> Iterator[Article]:
+    """Read the articles of a file or a folder, or of standard input as JSONL (None).
+
+    The given id is used as it is; without one it is the URL, else the hash of the words. In a folder it is the path
+    relative to it. ``now`` is when they count as first seen, where they do not say. ``tell`` hears of each line or file
+    that cannot be read. ``watch`` may wrap a file, given its size in bytes, to see how
+    far it is read.
+
+    Raises:
+        Unavailable: there is no such file or folder, or nothing of it can be read.
+    """
+    if where and where.is_dir():
+        yield from _read_folder(where, now, tell)
+    elif where:
+        try:
+            raw = where.open("rb")
+        except OSError as error:
+            raise Unavailable(f"{where}: {error.strerror}") from error
+        with raw, _open(where, watch(raw, where.stat().st_size)) as stream:
+            yield from _read_lines(where, stream, now, tell)
+    else:
+        yield from _read_lines(Path("<stdin>"), sys.stdin.buffer, now, tell)
+
+
+def _open(file: Path, raw: IO[bytes]) -> IO[bytes]:
+    opened: Any = {".xz": lzma.open, ".gz": gzip.open}.get(file.suffix)
+    stream: IO[bytes] = opened(raw, "rb") if opened else raw
+    return stream
+
+
+def _read_folder(folder: Path, now: datetime, tell: Callable[[Problem], None]) -> Iterator[Article]:
+    try:
+        paths = list(list_folder(folder))
+    except OSError as error:
+        raise Unavailable(f"{folder}: {error.strerror}") from error
+    for path in paths:
+        found = read_file(folder, path, read_page)
+        for problem in found.problems:
+            tell(problem)
+        yield from (_article(item, now) for item in found.items)
+
+
+def _read_lines(file: Path, stream: IO[bytes], now: datetime, tell: Callable[[Problem], None]) -> Iterator[Article]:
+    number = 0
+    try:
+        while line := stream.readline(MAX_LINE + 1):
+            number += 1
+            try:
+                article = _read_line(line, stream, now)
+            except ParseError as error:
+                tell(Problem(file, number, 1, "error", error.reason))
+            else:
+                yield from [article] if article else []
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if not number:
+            raise Unavailable(f"{file}: {reason}") from error
+        tell(Problem(file, number + 1, 1, "error", f"cannot be read from here on: {reason}"))
+
+
+def _read_line(line: bytes, stream: IO[bytes], now: datetime) -> Article | None:
+    if len(line) > MAX_LINE:
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE)
+        raise ParseError(f"longer than {MAX_LINE // 1_000_000} MB", retryable=False)
+    if not line.strip():
+        return None
+    value = parse_object(decode(line))
+    more = text_fields(value, ("source", "first_seen"))
+    tier = value.get("tier")
+    if tier is not None and type(tier) is not int:
+        raise ParseError('"tier" is no number', retryable=False)
+    seen = instant(more.get("first_seen")) or now
+    return _article(item_of(value), seen, clean(more.get("source", "")), tier)
+
+
+def _article(item: Item, now: datetime, source: str = "", tier: int | None = None) -> Article:
+    header = Header(
+        id=item.key,
+        source=source,
+        title=item.title or headline(item.text),
+        titled=bool(item.title),
+        url=item.url,
+        lang=item.lang,
+        tier=tier,
+        published=item.published,
+        content_hash=item.content_hash,
+        first_seen=now,
+    )
+    return Article(header=header, text=item.text)
