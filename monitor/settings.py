@@ -11,6 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
@@ -18,7 +19,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 
 from monitor.documents import Document, Duration, Strict, Tree, did_you_mean, load_document, parse_duration, validate
 from monitor.errors import Problem, Problems
-from monitor.model import Severity  # noqa: TC001 - pydantic resolves the annotation at run time
+from monitor.model import Severity, stable_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 M = TypeVar("M", bound=Strict)
 _ID: Final = re.compile(r"[\w][\w.-]*")
+_WEB_ADDRESS: Final = re.compile(r"https?://[^/\s]+")
 
 
 def _as_list(value: object) -> object:
@@ -74,7 +76,7 @@ class Source(Strict):
     @field_validator("url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"https?://[^/\s]+", value):
+        if value is not None and not _WEB_ADDRESS.match(value):
             raise ValueError("a feed's url begins with http:// or https://")
         return value
 
@@ -132,19 +134,67 @@ class Email(Strict):
         return value
 
 
+class Slack(Strict):
+    """A Slack channel, by a bot's token; or whatever stands behind a webhook, which cannot be edited afterwards."""
+
+    channel: str | None = None
+    """Its name (`"#levant"`, in quotes) or its id. The bot must be a member of it."""
+    token: SecretStr | None = None
+    """The bot's token (`xoxb-…`), with the scope `chat:write`."""
+    webhook: SecretStr | None = None
+    """An incoming webhook's address, instead of both."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.webhook is None) == (self.token is None) or (self.token is None) != (self.channel is None):
+            raise ValueError("slack: has either channel: and token:, or webhook:")
+        if self.webhook and not _WEB_ADDRESS.match(self.webhook.get_secret_value()):
+            raise ValueError("a webhook begins with https://")
+        return self
+
+    @property
+    def destination(self) -> str:
+        """What it is called where people see it, without its secret."""
+        return self.channel or _hidden("webhook", self.webhook)
+
+
+class Apprise(Strict):
+    """Any service that Apprise knows; needs `pip install "monitor[apprise]"`."""
+
+    url: Annotated[tuple[SecretStr, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    """Addresses as Apprise writes them (`ntfy://…`, `tgram://…`), each a destination of its own."""
+
+
+def _hidden(what: str, secret: SecretStr | None) -> str:
+    """Name an address that is a secret: always the same, and of no use to who reads it."""
+    return f"{what} {stable_hash('secret', secret.get_secret_value() if secret else '')[:6]}"
+
+
 class Receiver(Strict):
     """A named set of channel targets."""
 
     email: Email | None = None
+    slack: Slack | None = None
+    apprise: Apprise | None = None
     terminal: bool = False
+    """Print every message to where monitor runs."""
     file: RelativePath | None = None
+    """A folder for every message, as mail (`.eml`) and as data (`.json`)."""
 
     @property
     def destinations(self) -> tuple[tuple[str, str], ...]:
         """Each target as (channel, destination): ``("email", "desk@example.org")``, ``("terminal", "-")`` …."""
-        mail = [("email", address) for address in self.email.to] if self.email else []
         screen = [("terminal", "-")] if self.terminal else []
-        return (*screen, *([("file", str(self.file))] if self.file else []), *mail)
+        folder = [("file", str(self.file))] if self.file else []
+        mail = [("email", address) for address in self.email.to] if self.email else []
+        slack = [("slack", self.slack.destination)] if self.slack else []
+        return (*screen, *folder, *mail, *slack, *(("apprise", name) for name in self.relays))
+
+    @property
+    def relays(self) -> dict[str, SecretStr]:
+        """Apprise's addresses by what they are called where people see them."""
+        urls = self.apprise.url if self.apprise else ()
+        return {_hidden(url.get_secret_value().partition(":")[0], url): url for url in urls}
 
 
 class RouteMatch(Strict):
@@ -184,10 +234,26 @@ class Alerts(Strict):
 
 
 class Web(Strict):
-    """Where the web stage will listen, and the address that messages will link to."""
+    """Where `/healthz`, `/readyz` and `/metrics` are served."""
 
     listen: str = "127.0.0.1:8080"
+    """`host:port`. Loopback unless you say otherwise: there is no password on it."""
     url: str | None = None
+    """The address that people reach it by."""
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or int(port) > 65535:  # noqa: PLR2004 - ports
+            raise ValueError(f"{value!r} is no host:port, such as 127.0.0.1:8080")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port; an IPv6 host without its brackets."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 class Main(Strict):
@@ -217,15 +283,30 @@ class Main(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that was configured. ``warnings`` do not keep monitor from starting; `check` prints them."""
+    """All that was configured. ``files`` are all that it was read from.
+
+    ``warnings`` do not keep monitor from starting; `check` prints them.
+    """
 
     file: Path
+    files: tuple[Path, ...]
     bus: str
     store: str
     watchlists: Path
     sources: tuple[Source, ...]
     alerts: Alerts
+    web: Web | None = None
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def templates(self) -> Path:
+        """The folder whose templates stand in for the built-in ones, if it is there: beside the main file."""
+        return self.file.absolute().parent / "templates"
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Host and port of `/healthz`, `/readyz` and `/metrics`."""
+        return (self.web or Web()).address
 
 
 def load_settings(file: Path, environment: Mapping[str, str]) -> Settings:
@@ -243,18 +324,15 @@ def load_settings(file: Path, environment: Mapping[str, str]) -> Settings:
         raise Problems(problems)
     return Settings(
         file=file,
+        files=(file, main.sources, main.alerts),
         bus=main.bus,
         store=main.store,
         watchlists=main.watchlists,
-        sources=sources.sources,
+        sources=sources[0].sources,
         alerts=alerts[0],
-        warnings=(*_not_yet(document, main), *alerts[1]),
+        web=main.web,
+        warnings=(*sources[1], *alerts[1]),
     )
-
-
-def _not_yet(document: Document, main: Main) -> Iterator[Problem]:
-    if main.web:
-        yield document.problem(("web",), "this release has no web stage; nothing listens", level="warning", at_key=True)
 
 
 Part = Literal["main", "sources", "alerts", "watchlists"]
@@ -280,15 +358,15 @@ def check_settings(file: Path, part: Part, environment: Mapping[str, str]) -> tu
     """
     problems: list[Problem] = []
     if part == "sources":
-        _attempt(problems, lambda: _load_sources(file, environment))
-        return problems, None
+        sources = _attempt(problems, lambda: _load_sources(file, environment))
+        return [*problems, *(sources[1] if sources else ())], None
     if part == "alerts":
         alerts = _attempt(problems, lambda: _load_alerts(file, environment))
         return [*problems, *(alerts[1] if alerts else ())], None
     main = _attempt(problems, lambda: _read(load_document(file), Main, environment))
     if main:
-        problems += _not_yet(load_document(file), main)
-        _attempt(problems, lambda: _load_sources(main.sources, environment))
+        sources = _attempt(problems, lambda: _load_sources(main.sources, environment))
+        problems += sources[1] if sources else ()
         alerts = _attempt(problems, lambda: _load_alerts(main.alerts, environment))
         problems += alerts[1] if alerts else ()
     return problems, main.watchlists if main else None
@@ -313,7 +391,7 @@ def _folder(document: Document) -> Path:
     return document.file.absolute().parent
 
 
-def _load_sources(file: Path, environment: Mapping[str, str]) -> Sources:
+def _load_sources(file: Path, environment: Mapping[str, str]) -> tuple[Sources, tuple[Problem, ...]]:
     document = load_document(file)
     sources = _read(document, Sources, environment)
     first: dict[str, int] = {}
@@ -324,7 +402,12 @@ def _load_sources(file: Path, environment: Mapping[str, str]) -> Sources:
     ]
     if problems:
         raise Problems(problems)
-    return sources
+    missing = "{} is not there; make it, and the source is read from then on"
+    return sources, tuple(
+        document.problem(("sources", index, "folder"), missing.format(source.folder), level="warning")
+        for index, source in enumerate(sources.sources)
+        if source.folder and not source.folder.is_dir()
+    )
 
 
 # --- Alerts: receivers that nobody routes to may be incomplete -----------------------------------------------------
@@ -383,9 +466,17 @@ def _receiver_faults(document: Document, alerts: Alerts) -> Iterator[Problem]:
             elif alerts.receivers[name].email and not alerts.smtp:
                 message = "mail needs a server: add smtp: {host: …, from: …} to this file"
                 yield document.problem(("receivers", name, "email"), message)
+    tokens: dict[str, SecretStr | None] = {}
     for name, receiver in alerts.receivers.items():
+        slack = receiver.slack
+        if slack and tokens.setdefault(slack.destination, slack.token) != slack.token:
+            message = f"{slack.destination} stands here with two tokens; write the id of one of the channels"
+            yield document.problem(("receivers", name, "slack"), message)
+        if receiver.apprise and find_spec("apprise") is None:
+            message = 'apprise: needs the package of that name: pip install "monitor[apprise]"'
+            yield document.problem(("receivers", name, "apprise"), message)
         if not receiver.destinations:
-            message = f"receiver {name!r} reaches nobody; give it email:, terminal: or file:"
+            message = f"receiver {name!r} reaches nobody; give it email:, slack:, apprise:, terminal: or file:"
             yield document.problem(("receivers", name), message)
 
 

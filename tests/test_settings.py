@@ -26,7 +26,8 @@ ALERTS = "receivers:\n  here: {terminal: true, file: ../var/outbox}\nroute: {rec
 
 def load(folder: Path, *, main: str = MAIN, sources: str = SOURCES, alerts: str = ALERTS, **variables: str) -> Settings:
     config = folder / "config"
-    config.mkdir()
+    config.mkdir(parents=True)
+    (folder / "inbox").mkdir()
     for name, text in (("monitor", main), ("sources", sources), ("alerts", alerts)):
         (config / f"{name}.yaml").write_text(text, "utf-8")
     return load_settings(config / "monitor.yaml", variables)
@@ -79,11 +80,46 @@ def test_an_unset_variable_is_a_warning_where_nobody_routes_to_the_receiver(tmp_
     assert set(settings.alerts.receivers) == {"here"}
 
 
-def test_the_web_key_is_known_and_said_to_do_nothing_yet(tmp_path: Path) -> None:
-    settings = load(tmp_path, main=MAIN + "web: {listen: 127.0.0.1:8080, url: https://monitor.example.org}\n")
-    assert [str(warning).partition("monitor.yaml:")[2] for warning in settings.warnings] == [
-        "6:1: warning: this release has no web stage; nothing listens"
-    ]
+def test_it_listens_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
+    assert load(tmp_path / "a").listen == ("127.0.0.1", 8080)
+    assert load(tmp_path / "b", main=MAIN + "web: {listen: '[::1]:9000'}\n").listen == ("::1", 9000)
+    assert "monitor.yaml:6:15: error: 'here' is no host:port" in complaint(
+        tmp_path / "c", main=MAIN + "web: {listen: here}\n"
+    )
+
+
+def test_a_folder_that_is_not_there_is_a_warning_with_its_place(tmp_path: Path) -> None:
+    settings = load(tmp_path, sources="sources:\n  - {id: x, folder: ../nowhere}\n")
+    (warning,) = settings.warnings
+    assert str(warning).startswith(f"{tmp_path}/config/sources.yaml:2:21: warning: {tmp_path}/nowhere is not there")
+
+
+def test_slack_is_known_by_its_channel_and_a_webhook_by_no_secret(tmp_path: Path) -> None:
+    alerts = """\
+receivers:
+  bot: {slack: {channel: "#levant", token: "${TOKEN}"}}
+  hook: {slack: {webhook: "https://hooks.example.org/${TOKEN}"}, apprise: {url: "ntfy://${TOKEN}@example.org/x"}}
+route: {receiver: [bot, hook]}
+"""
+    settings = load(tmp_path, alerts=alerts, TOKEN="s3cret")
+    told = [one.destinations for one in settings.alerts.receivers.values()]
+    assert told[0] == (("slack", "#levant"),)
+    assert [(channel, name.split()[0]) for channel, name in told[1]] == [("slack", "webhook"), ("apprise", "ntfy")]
+    assert "s3cret" not in f"{told}{settings}"
+
+
+@pytest.mark.parametrize(
+    "slack", ["{}", "{channel: x}", "{token: x}", "{webhook: 'https://e.org/', token: x}", "{webhook: ftp.example.org}"]
+)
+def test_slack_needs_a_channel_with_a_token_or_a_webhook(tmp_path: Path, slack: str) -> None:
+    said = complaint(tmp_path, alerts=f"receivers:\n  a: {{slack: {slack}}}\nroute: {{receiver: a}}\n")
+    assert "alerts.yaml:2:14: error: slack: has either" in said or "a webhook begins with https://" in said
+
+
+def test_one_channel_name_with_two_tokens_is_a_fault(tmp_path: Path) -> None:
+    receivers = '  a: {slack: {channel: "#x", token: one}}\n  b: {slack: {channel: "#x", token: two}}\n'
+    said = complaint(tmp_path, alerts=f"receivers:\n{receivers}route: {{receiver: [a, b]}}\n")
+    assert "alerts.yaml:3:14: error: #x stands here with two tokens" in said
 
 
 @pytest.mark.parametrize(
