@@ -1,49 +1,45 @@
 """The composition root: settings become stages, stages become a running service, and everything is closed in reverse.
 
-Hides which implementation stands behind each port, how threads are started and stopped, and what ``--until-idle``
-means. Decides nothing about articles, matches or alerts.
+Hides which implementation stands behind each port, how threads are started and stopped, how a changed setup reaches the
+stages, and what ``--until-idle`` means. Decides nothing about articles, matches or alerts.
 """
 
 from __future__ import annotations
 
 import os
-import random
-import socket
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
 from monitor import codec
 from monitor.bus import open_bus
-from monitor.consuming import Consuming
-from monitor.errors import Problems
+from monitor.errors import Problems, Unavailable
 from monitor.ingest.polling import Poller
-from monitor.matching import compile_watchlists
-from monitor.model import Article, DeadLetter, Event, Match
-from monitor.notify.delivering import Deliverer
-from monitor.notify.recording import Decider, Recorder
-from monitor.notify.rendering import Renderer
-from monitor.notify.smtp import SmtpChannel
-from monitor.notify.spool import SpoolChannel
-from monitor.notify.terminal import TerminalChannel
+from monitor.model import Event
 from monitor.ports import TOPICS
+from monitor.reloading import Following, Setup, changes, first, load_setup
+from monitor.stages import TICK, Matching, Notifying
 from monitor.store.sql import open_store
-from monitor.watchlists.loading import Watched
+from monitor.vitals import Reloads, Vitals
+from monitor.watchlists.loading import load_watchlists
+from monitor.web.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from monitor.ports import Bus, Channel, Outgoing
+    from monitor.consuming import Consuming
+    from monitor.model import Article, DeadLetter, Match
+    from monitor.ports import Bus
     from monitor.settings import Settings
     from monitor.store.sql import SqlStore
 
 log = structlog.get_logger(__name__)
 STOP_WITHIN: Final = timedelta(seconds=4)
-TICK: Final = timedelta(milliseconds=250)
+LOOK_EVERY: Final = timedelta(milliseconds=500)
 IDLE_RETRIES: Final = timedelta(seconds=30)
 RETENTION: Final = timedelta(days=30)
 KEEP_HOUSE_EVERY: Final = timedelta(hours=1)
@@ -53,104 +49,6 @@ STAGES: Final = ("poll", "match", "notify")
 def wall_clock() -> datetime:
     """Return the present instant, aware, in UTC; the only place where the service reads the clock."""
     return datetime.now(UTC)
-
-
-class Matching:
-    """Articles held against the watchlists as they stand in their files at that moment."""
-
-    def __init__(self, bus: Bus, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.bus, self.clock = bus, clock
-        self.watched = Watched(settings.watchlists)
-        self.matcher = compile_watchlists(self.watched.current.watchlists)
-        self.consuming = Consuming(
-            bus, "articles", "matcher", Article, self.match, clock=clock, output="matches", between=self.reload
-        )
-
-    def match(self, article: Article) -> list[Outgoing]:
-        """Return the article's matches, ready to publish."""
-        return [codec.encode(match) for match in self.matcher.match(article, self.clock())]
-
-    def reload(self) -> None:
-        """Take changed files over when they are whole and right; keep the last good set and tell when they are not."""
-        change = self.watched.refresh()
-        if isinstance(change, Problems):
-            for problem in change.problems:
-                log.error("watchlists not reloaded, the last good ones stay", problem=str(problem))
-            self._tell("raised", str(change.problems[0]))
-        elif change is not None:
-            self.matcher = compile_watchlists(change.watchlists)
-            log.info("watchlists reloaded", watchlists=len(change.watchlists))
-            self._tell("cleared", "watchlists are in order again")
-
-    def _tell(self, state: str, summary: str) -> None:
-        event = Event(
-            rule="reload failed",
-            subject="watchlists",
-            state="raised" if state == "raised" else "cleared",
-            at=self.clock(),
-            summary=summary,
-        )
-        self.bus.publish("events", [codec.encode(event)])
-
-
-class Notifying:
-    """Matches, events and dead letters recorded; what is due decided; what is owed delivered."""
-
-    def __init__(self, bus: Bus, store: SqlStore, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.store, self.clock = store, clock
-        self.recorder = Recorder(store, settings.alerts)
-        self.decider = Decider(store, settings.alerts)
-        self.deliverer = Deliverer(
-            store,
-            _channels(settings),
-            Renderer().render,
-            self._publish_event,
-            worker=f"{socket.gethostname()}:{os.getpid()}",
-            jitter=random.random,
-        )
-        self.bus = bus
-        self.consumings = (
-            Consuming(bus, "matches", "notifier", Match, self._record_match, clock=clock),
-            Consuming(bus, "events", "notifier-events", Event, self._record_event, clock=clock),
-            Consuming(bus, "dead", "notifier-dead", DeadLetter, self._file_dead, clock=clock),
-        )
-
-    def tell(self, *, windows_elapsed: bool = False) -> int:
-        """Decide what is due and deliver what is owed now; return how many messages were tried."""
-        self.decider.tick(self.clock(), windows_elapsed=windows_elapsed)
-        tried = 0
-        while self.deliverer.deliver_one(self.clock()):
-            tried += 1
-        return tried
-
-    def run(self, stop: threading.Event) -> None:
-        """Decide and deliver until ``stop`` is set."""
-        while not stop.is_set():
-            self.decider.tick(self.clock())
-            if not self.deliverer.deliver_one(self.clock()):
-                stop.wait(TICK.total_seconds())
-
-    def _record_match(self, match: Match) -> tuple[Outgoing, ...]:
-        self.recorder.record(match, self.clock())
-        return ()
-
-    def _record_event(self, event: Event) -> tuple[Outgoing, ...]:
-        self.recorder.record_event(event, self.clock())
-        return ()
-
-    def _file_dead(self, letter: DeadLetter) -> tuple[Outgoing, ...]:
-        self.recorder.file_dead(letter)
-        return ()
-
-    def _publish_event(self, event: Event) -> None:
-        self.bus.publish("events", [codec.encode(event)])
-
-
-def _channels(settings: Settings) -> dict[str, Channel]:
-    smtp = settings.alerts.smtp
-    if smtp is None:
-        return {"terminal": TerminalChannel(), "file": SpoolChannel()}
-    return {"terminal": TerminalChannel(), "file": SpoolChannel(smtp.sender), "email": SmtpChannel(smtp)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +65,17 @@ class App:
     """The stages that were asked for, over one bus and one store."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, store: SqlStore, stages: Sequence[str], clock: Callable[[], datetime]
+        self, setup: Setup, bus: Bus, store: SqlStore, stages: Sequence[str], clock: Callable[[], datetime]
     ) -> None:
+        settings = setup.settings
         self.settings, self.bus, self.store, self.clock = settings, bus, store, clock
         self.poller = Poller(settings.sources, bus, store, clock) if "poll" in stages else None
-        self.matching = Matching(bus, settings, clock) if "match" in stages else None
+        self.matching = Matching(bus, setup.watchlists.watchlists, clock) if setup.watchlists else None
         self.notifying = Notifying(bus, store, settings, clock) if "notify" in stages else None
+        self.reloads = Reloads()
+        self.reload = threading.Event()
+        """Set by who wants the files to be read again now."""
+        self._following = Following(setup, self._load, clock())
         self._errors: list[BaseException] = []
 
     @property
@@ -206,11 +109,13 @@ class App:
         loops: list[Callable[[threading.Event], None]] = [consuming.run for consuming in self.consumings]
         loops += [self.notifying.run] if self.notifying else []
         loops += [self.poller.run, self._keep_house] if self.poller else []
+        loops += [self._follow]
         threads = [threading.Thread(target=self._guard, args=(loop, stop), daemon=True) for loop in loops]
-        for thread in threads:
-            thread.start()
-        self._greet(stop, say, started, standing)
-        stop.wait()
+        with self._answering():
+            for thread in threads:
+                thread.start()
+            self._greet(stop, say, started, standing)
+            stop.wait()
         deadline = self.clock() + STOP_WITHIN
         for thread in threads:
             thread.join(max(0.0, (deadline - self.clock()).total_seconds()))
@@ -240,6 +145,96 @@ class App:
             consuming.close()
         if self.poller:
             self.poller.close()
+        if self.notifying:
+            self.notifying.close()
+
+    # --- A changed setup
+
+    def _load(self) -> Setup:
+        return load_setup(self.settings.file, os.environ, matching=self.matching is not None)
+
+    def _follow(self, stop: threading.Event) -> None:
+        """Take changed files over when they are whole and right; keep the last good ones and tell when they are not."""
+        while not stop.wait(LOOK_EVERY.total_seconds()):
+            asked = self.reload.is_set()
+            self.reload.clear()
+            before = self._following.current
+            after = self._following.refresh(self.clock(), asked=asked)
+            if isinstance(after, Problems):
+                self._keep(after)
+            elif after is not None:
+                self._take(before, after)
+
+    def _keep(self, problems: Problems) -> None:
+        for problem in problems.problems:
+            log.error("not reloaded, the last good configuration and watchlists stay", problem=str(problem))
+        self.reloads.failed += 1
+        self.reloads.problem = str(first(problems))
+        self._tell("raised", self.reloads.problem)
+
+    def _take(self, before: Setup, after: Setup) -> None:
+        """Hand a new setup to the stages; each takes it between two records."""
+        if self.matching and after.watchlists:
+            self.matching.use(after.watchlists.watchlists)
+        if self.poller:
+            self.poller.use(after.settings.sources)
+        if self.notifying:
+            self.notifying.use(after.settings)
+        self.settings = after.settings
+        changed = changes(before, after)
+        log.info("reloaded", **{what: ", ".join(names) for what, names in changed.items()})
+        if "needs_restart" in changed:
+            log.warning("a change takes effect with the next start only", keys=", ".join(changed["needs_restart"]))
+        self.reloads.done += 1
+        self.reloads.problem = ""
+        self._tell("cleared", "configuration and watchlists are in order again")
+        for name in changed.get("sources_removed", ()) if self.poller else ():
+            self._publish(
+                Event(
+                    rule="source failing",
+                    subject=name,
+                    state="cleared",
+                    at=self.clock(),
+                    summary=f"{name} is polled no more",
+                )
+            )
+
+    def _tell(self, state: Literal["raised", "cleared"], summary: str) -> None:
+        self._publish(
+            Event(rule="reload failed", subject="configuration", state=state, at=self.clock(), summary=summary)
+        )
+
+    def _publish(self, event: Event) -> None:
+        self.bus.publish("events", [codec.encode(event)])
+
+    # --- Answers over HTTP
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Answer while the service runs; without an address of its own only if nobody else has the usual one."""
+        with ExitStack() as stack:
+            try:
+                port = stack.enter_context(serving(self.vitals, *self.settings.listen))
+            except Unavailable as error:
+                if self.settings.web:
+                    raise
+                log.warning("no answers over HTTP", reason=str(error))
+            else:
+                log.info("answering over HTTP", host=self.settings.listen[0], port=port)
+            yield
+
+    @property
+    def vitals(self) -> Vitals:
+        """What `/healthz`, `/readyz` and `/metrics` look at."""
+        return Vitals(
+            store=self.store,
+            clock=self.clock,
+            consumings=self.consumings,
+            poller=self.poller,
+            matching=self.matching,
+            notifying=self.notifying,
+            reloads=self.reloads,
+        )
 
     def _work_off(self) -> bool:
         """Do all that can be done now, events of failing deliveries included; return whether a message still waits."""
@@ -276,14 +271,14 @@ class App:
         if not (self.poller and self.matching and self.notifying):
             return
         names = {source.id for source in self.settings.sources}
-        watchlists = len(self.matching.watched.current.watchlists)
-        say(f"watching {_counted(len(names), 'source')} with {_counted(watchlists, 'watchlist')}; Ctrl-C ends")
+        watchlists = _counted(self.matching.watchlists, "watchlist")
+        say(f"watching {_counted(len(names), 'source')} with {watchlists}; Ctrl-C ends")
         while not stop.wait(TICK.total_seconds()):
             polled = {state.id for state in self.store.sources() if state.last_polled and state.last_polled >= started}
             if names <= polled and self._rested(stop):
                 new = self.store.standing() - standing
                 heard = f"{new} new" if new else "nothing new"
-                say(f"{heard}, {standing + new} alerts stand; see `monitor alerts`")
+                say(f"{heard}, {standing_words(standing + new)}; see `monitor alerts`")
                 return
 
     def _is_due(self, instant: datetime | None) -> bool:
@@ -298,6 +293,11 @@ class App:
         while not stop.is_set() and self._is_due(self.store.backlog().next_due):
             stop.wait(TICK.total_seconds())
         return not stop.is_set()
+
+
+def standing_words(alerts: int) -> str:
+    """Say how many alerts stand."""
+    return "1 alert stands" if alerts == 1 else f"{alerts} alerts stand"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -319,6 +319,7 @@ def open_app(
         stack.callback(bus.close)
         store = open_store(settings.store)
         stack.callback(store.close)
-        app = App(settings, bus, store, stages, clock)
+        watchlists = load_watchlists(settings.watchlists) if "match" in stages else None
+        app = App(Setup(settings=settings, watchlists=watchlists), bus, store, stages, clock)
         stack.callback(app.close)
         yield app

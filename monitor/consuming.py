@@ -66,13 +66,13 @@ class Consuming(Generic[T]):
         *,
         clock: Callable[[], datetime],
         output: str = "",
-        between: Callable[[], None] = lambda: None,
     ) -> None:
         self.bus, self.topic, self.group = bus, topic, group
         self.kind: type[T] = kind
         self.handle: Callable[[T], Iterable[Outgoing]] = handle
-        self.clock, self.output, self.between = clock, output, between
-        self.idle_rounds = 0
+        self.clock, self.output = clock, output
+        self.idle_rounds = self.handled = self.buried = 0
+        self.turned_at: datetime | None = None
         self._breaker = Breaker()
         self._consumer: Consumer | None = None
 
@@ -84,6 +84,11 @@ class Consuming(Generic[T]):
             Unavailable: the bus is out of reach.
         """
         self._consumer = self._consumer or self.bus.consume(self.topic, self.group)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the group is joined."""
+        return self._consumer is not None
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set."""
@@ -98,7 +103,7 @@ class Consuming(Generic[T]):
             NewerVersion: a record of a newer monitor; likewise.
             Unavailable: the bus or what the stage writes to is out of reach; likewise.
         """
-        self.between()
+        self.turned_at = self.clock()
         self.open()
         assert self._consumer is not None  # noqa: S101 - opened in the line above
         batch = self._consumer.poll(wait)
@@ -123,6 +128,7 @@ class Consuming(Generic[T]):
             self._consumer = None
 
     def _results(self, record: Record) -> list[Outgoing]:
+        self.handled += 1
         for attempt in range(1, TRIES + 1):
             try:
                 results = list(self.handle(codec.decode(record, self.kind)))
@@ -153,6 +159,7 @@ class Consuming(Generic[T]):
             at=self.clock(),
         )
         self.bus.publish("dead", [codec.encode(letter)])
+        self.buried += 1
         if self._breaker.note(failed=True):
             summary = f"too many records of {self.topic!r} fail in stage {self.group!r}; it stopped without committing"
             self._tell("breaker", self.group, summary)

@@ -466,18 +466,23 @@ def _receiver_faults(document: Document, alerts: Alerts) -> Iterator[Problem]:
             elif alerts.receivers[name].email and not alerts.smtp:
                 message = "mail needs a server: add smtp: {host: …, from: …} to this file"
                 yield document.problem(("receivers", name, "email"), message)
-    tokens: dict[str, SecretStr | None] = {}
+    yield from _ambiguous_channels(document, alerts)
     for name, receiver in alerts.receivers.items():
-        slack = receiver.slack
-        if slack and tokens.setdefault(slack.destination, slack.token) != slack.token:
-            message = f"{slack.destination} stands here with two tokens; write the id of one of the channels"
-            yield document.problem(("receivers", name, "slack"), message)
         if receiver.apprise and find_spec("apprise") is None:
             message = 'apprise: needs the package of that name: pip install "monitor[apprise]"'
             yield document.problem(("receivers", name, "apprise"), message)
         if not receiver.destinations:
             message = f"receiver {name!r} reaches nobody; give it email:, slack:, apprise:, terminal: or file:"
             yield document.problem(("receivers", name), message)
+
+
+def _ambiguous_channels(document: Document, alerts: Alerts) -> Iterator[Problem]:
+    tokens: dict[str, SecretStr | None] = {}
+    for name, receiver in alerts.receivers.items():
+        slack = receiver.slack
+        if slack and tokens.setdefault(slack.destination, slack.token) != slack.token:
+            message = f"{slack.destination} stands here with two tokens; write the id of one of the channels"
+            yield document.problem(("receivers", name, "slack"), message)
 
 
 def _walk(route: Route, path: Path_) -> Iterator[tuple[Path_, Route]]:

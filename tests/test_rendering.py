@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import unicodedata
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -26,12 +28,20 @@ from monitor.model import Alert, Evidence, Header, How, Match, Message, Notifica
 from monitor.notify.display import clean, cut, cut_front, direction, isolate, web_link
 from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import compose
+from monitor.notify.templating import NAMES
 from monitor.notify.terminal import plain
 
 GOLDEN: Final = Path(__file__).parent / "data" / "messages"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir())
 NOW: Final = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 RENDERER: Final = Renderer()
+
+
+def overridden(overrides: Path, given: Notification) -> Message:
+    """Render with an operator's templates."""
+    with closing(Renderer(overrides)) as renderer:
+        return renderer.render(given)
+
 
 # --- Golden messages -----------------------------------------------------------------------------------------------
 
@@ -331,14 +341,14 @@ def one_alert(
         (b"\xff\xfe no utf-8", "UnicodeDecodeError", None),
     ],
 )
-@pytest.mark.parametrize("name", ["subject.txt", "message.txt", "message.html", "terminal.txt"])
 def test_a_broken_template_is_told_and_the_built_in_one_speaks(
-    tmp_path: Path, name: str, template: str | bytes, error: str, line: int | None
+    tmp_path: Path, template: str | bytes, error: str, line: int | None
 ) -> None:
+    name = "message.html"
     (tmp_path / name).write_bytes(template if isinstance(template, bytes) else template.encode())
     given = notification("several")
     with capture_logs() as logs:
-        message = Renderer(tmp_path).render(given)
+        message = overridden(tmp_path, given)
     assert message == RENDERER.render(given)
     (told,) = logs
     assert told["event"] == "template failed, built-in text used"
@@ -348,11 +358,55 @@ def test_a_broken_template_is_told_and_the_built_in_one_speaks(
     assert told["line"] == line
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 'A' * 10**9 }}",
+        "{{ 'x'.center(900000000) }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{{ 'x' * 999 }}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% macro more(x) %}{{ more(x ~ x) }}{% endmacro %}{{ more('xxxxxxxx') }}",
+        "{% include 'message.txt' %}",
+        "{% set ns = namespace(x='x' * 99999) %}{% for a in range(99999) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{{ 10 ** (10 ** 9) }}",
+        "{{ cycler.__init__.__globals__.os.system('true') }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ '{0.__class__}'.format(digest) }}",
+    ],
+)
+def test_a_hostile_template_is_stopped_and_the_built_in_text_is_sent(tmp_path: Path, template: str) -> None:
+    (tmp_path / "message.txt").write_text(template, "utf-8")
+    given = notification("arabic")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with capture_logs() as logs:
+        assert overridden(tmp_path, given) == RENDERER.render(given)
+    assert [told["event"] for told in logs] == ["template failed, built-in text used"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kilobytes in the service itself"
+
+
+def test_a_template_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "message.txt").open("wb") as file:
+        file.truncate(1 << 30)
+    given = notification("arabic")
+    with capture_logs() as logs:
+        assert overridden(tmp_path, given) == RENDERER.render(given)
+    assert "memory" in logs[0]["error"]
+
+
+def test_each_kind_of_template_can_fail_by_itself(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).write_text("{{ nothing }}", "utf-8")
+    given = notification("arabic")
+    with capture_logs() as logs:
+        assert overridden(tmp_path, given) == RENDERER.render(given)
+    assert sorted(told["template"] for told in logs) == list(NAMES)
+
+
 def test_a_working_template_replaces_only_its_own_part(tmp_path: Path) -> None:
     (tmp_path / "subject.txt").write_text("\nWATCH:\r\n{{ digest.title }}\n\n", "utf-8")
     given = notification("arabic")
     with capture_logs() as logs:
-        message = Renderer(tmp_path).render(given)
+        message = overridden(tmp_path, given)
     assert message == replace(RENDERER.render(given), subject="WATCH: موسكو تنفي بحث تسليم الأسد")
     assert not logs
 
@@ -360,7 +414,7 @@ def test_a_working_template_replaces_only_its_own_part(tmp_path: Path) -> None:
 def test_a_template_sees_only_cleaned_text(tmp_path: Path) -> None:
     (tmp_path / "message.txt").write_text("{{ digest }}", "utf-8")
     (tmp_path / "message.html").write_text("{{ digest.title }}{{ digest.reports[0].label }}", "utf-8")
-    message = Renderer(tmp_path).render(notification("hostile"))
+    message = overridden(tmp_path, notification("hostile"))
     assert not set("\u202e\u2028\x0b\x85\x1b\x9b\0") & set(message.text + message.html)
     assert not Tags(message.html).tags
 
@@ -368,7 +422,7 @@ def test_a_template_sees_only_cleaned_text(tmp_path: Path) -> None:
 def test_a_folder_of_templates_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
     given = notification("arabic")
     with capture_logs() as logs:
-        assert Renderer(tmp_path / "missing").render(given) == RENDERER.render(given)
+        assert overridden(tmp_path / "missing", given) == RENDERER.render(given)
     assert not logs
 
 

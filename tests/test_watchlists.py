@@ -20,9 +20,9 @@ from monitor.errors import Problem, Problems
 from monitor.matching import compile_watchlists
 from monitor.matching.expressions import AtLeast, Has, Kind, Near, Only, Term, TermSet, Where, Without
 from monitor.model import Article, Header, Severity, Status
-from monitor.watchlists.backtesting import describe_match, match_line
+from monitor.watchlists.backtesting import match_line
 from monitor.watchlists.linting import check_watchlists
-from monitor.watchlists.loading import Loaded, Watched, load_watchlists
+from monitor.watchlists.loading import load_watchlists
 from monitor.watchlists.reading import Place, Reader
 from monitor.watchlists.schema import slug
 
@@ -371,82 +371,6 @@ def test_a_revision_is_the_same_in_every_process(tmp_path: Path, seed: str) -> N
     assert there.stdout.strip() == here
 
 
-# --- A running process follows its files ----------------------------------------------------------------------------
-
-GOOD = "watchlists: [{{name: {}, terms: [x]}}]"
-
-
-def names(loaded: Loaded | Problems | None) -> list[str]:
-    assert isinstance(loaded, Loaded)
-    return [watchlist.header.name for watchlist in loaded.watchlists]
-
-
-def test_nothing_is_loaded_again_while_the_files_stand_still(tmp_path: Path) -> None:
-    watched = Watched(write(tmp_path, GOOD.format("one")))
-    assert watched.refresh() is None
-    assert names(watched.current) == ["one"]
-
-
-def test_a_changed_file_is_taken_over(tmp_path: Path) -> None:
-    watched = Watched(write(tmp_path, GOOD.format("one")))
-    write(tmp_path, GOOD.format("other"))
-    assert names(watched.refresh()) == ["other"]
-    assert names(watched.current) == ["other"]
-    assert watched.refresh() is None
-
-
-def test_a_file_put_in_place_of_another_is_noticed_though_time_and_size_are_the_same(tmp_path: Path) -> None:
-    file = write(tmp_path, GOOD.format("one"))
-    watched, stat = Watched(file), file.stat()
-    other = write(tmp_path, GOOD.format("two"), "new")
-    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    other.replace(file)
-    assert names(watched.refresh()) == ["two"]
-
-
-def test_a_broken_file_leaves_the_last_good_set_and_is_told_once(tmp_path: Path) -> None:
-    file = write(tmp_path, GOOD.format("one"))
-    watched = Watched(file)
-    write(tmp_path, "watchlists: [")
-    problems = watched.refresh()
-    assert isinstance(problems, Problems)
-    assert problems.problems[0].file == file
-    assert names(watched.current) == ["one"]
-    assert watched.refresh() is None
-    write(tmp_path, GOOD.format("three"))
-    assert names(watched.refresh()) == ["three"]
-
-
-@pytest.mark.parametrize("text", ["", "# all gone\n", "watchlists: []\n"])
-def test_an_emptied_file_does_not_switch_everything_off(tmp_path: Path, text: str) -> None:
-    watched = Watched(write(tmp_path, GOOD.format("one")))
-    write(tmp_path, text)
-    assert isinstance(watched.refresh(), Problems)
-    assert names(watched.current) == ["one"]
-
-
-def test_a_file_that_vanishes_leaves_the_last_good_set(tmp_path: Path) -> None:
-    file = write(tmp_path, GOOD.format("one"))
-    watched = Watched(file)
-    file.unlink()
-    assert isinstance(watched.refresh(), Problems)
-    assert watched.refresh() is None
-    write(tmp_path, GOOD.format("back"))
-    assert names(watched.refresh()) == ["back"]
-
-
-def test_a_file_added_to_a_folder_is_taken_over(tmp_path: Path) -> None:
-    write(tmp_path, GOOD.format("one"), "a.yaml")
-    watched = Watched(tmp_path)
-    write(tmp_path, GOOD.format("two"), "b.yaml")
-    assert names(watched.refresh()) == ["one", "two"]
-
-
-def test_a_process_cannot_begin_with_a_broken_file(tmp_path: Path) -> None:
-    with pytest.raises(Problems):
-        Watched(write(tmp_path, "watchlists: ["))
-
-
 # --- Check ------------------------------------------------------------------------------------------------------------
 
 EXAMPLES = """\
@@ -527,4 +451,3 @@ def test_a_match_is_one_line_of_json_whose_offsets_fit_the_text(tmp_path: Path) 
     assert evidence["quote"] == "The extradition of Assad was refused."
     assert [text[mention["start"] : mention["end"]] for mention in evidence["mentions"]] == ["extradition", "Assad"]
     assert "\n" not in match_line(found)
-    assert describe_match(found) == "assad  100  «extradition of Assad»  a-1"

@@ -54,18 +54,19 @@ def _serve(config: Path, stages: Sequence[str]) -> None:
     from monitor.app import open_app
 
     with _until_signalled() as stop, open_app(settings_of(config), stages) as service:
+        signal.signal(signal.SIGHUP, lambda *_: service.reload.set())
         service.claim()
         service.run(stop, say)
 
 
 def _until_idle(config: Path) -> int:
-    from monitor.app import open_app
+    from monitor.app import open_app, standing_words
 
     with open_app(settings_of(config)) as service:
         service.claim()
         outcome = service.until_idle()
     heard = f"{outcome.new_alerts} new" if outcome.new_alerts else "nothing new"
-    say(f"{heard}, {outcome.alerts} alerts stand; see `monitor alerts`")
+    say(f"{heard}, {standing_words(outcome.alerts)}; see `monitor alerts`")
     if outcome.failed_sources:
         typer.echo(f"monitor: {outcome.failed_sources} sources failed; see `monitor sources`", err=True)
     if outcome.undelivered:

@@ -14,6 +14,7 @@ import random
 import threading
 from concurrent.futures import CancelledError
 from concurrent.futures import ThreadPoolExecutor as Threads
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor import codec
@@ -109,6 +111,19 @@ class Poller:
         self._due: dict[str, datetime] = {}
         self._remembered: set[str] = set()
         self._closing = threading.Event()
+        self.turned_at: datetime | None = None
+
+    def use(self, sources: Iterable[Source]) -> None:
+        """Poll these sources from now on; what is known of those that stay is kept.
+
+        A changed one is due again by its new interval, a new one at once; a poll under way ends as it began.
+        """
+        given = {source.id: source for source in sources}
+        for name in [name for name, source in self._sources.items() if given.get(name) != source]:
+            self._due.pop(name, None)
+            self._memories.pop(name, None)
+            self._begun.pop(name, None)
+        self._sources = given
 
     def poll(self, source: Source, now: datetime) -> PollOutcome:
         """Poll one source once. Not for the same source in two threads.
@@ -162,6 +177,7 @@ class Poller:
         schedule = _Schedule(self._turn)
         try:
             while True:
+                self.turned_at = self._clock()
                 self._arrange(schedule)
                 if stop.wait(_LOOK_EVERY.total_seconds()) or schedule.failures:
                     break
@@ -276,7 +292,13 @@ class Poller:
         return [source for source in self._sources.values() if _shard(source) in shards]
 
     def _arrange(self, schedule: _Schedule) -> None:
-        """Give every source of ours a place in the schedule, if it has none and is not being polled."""
+        """Give every source of ours a place in the schedule, if it has none and is not being polled.
+
+        Those that are configured otherwise or no more lose theirs.
+        """
+        for source in schedule.placed():
+            if self._sources.get(source.id) != source:
+                schedule.drop(source.id)
         for source in self._ours():
             if source.id not in schedule:
                 schedule.add(source, self._next_due(source))
@@ -289,13 +311,15 @@ class Poller:
         return min(due, now + (longest_back_off(source) if state.errors else source.every))
 
     def _turn(self, source: Source) -> None:
-        if self._closing.is_set():
+        if self._closing.is_set() or self._sources.get(source.id) != source:
             return
         if _shard(source) not in self._bus.own(GROUP):
             self._due.pop(source.id, None)  # whoever has it now says when it is due
             return
         try:
-            self._due[source.id] = self.poll(source, self._clock()).next_due
+            due = self.poll(source, self._clock()).next_due
+            if self._sources.get(source.id) == source:
+                self._due[source.id] = due
         except CancelledError:
             if not self._closing.is_set():
                 raise
@@ -332,7 +356,7 @@ class _Schedule:
     def __init__(self, turn: Callable[[Source], None]) -> None:
         self.failures: list[BaseException] = []
         self._turn = turn
-        self._placed: set[str] = set()
+        self._placed: dict[str, Source] = {}
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(THREADS)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -346,8 +370,18 @@ class _Schedule:
         return source in self._placed
 
     def add(self, source: Source, at: datetime) -> None:
-        self._placed.add(source.id)
+        self._placed[source.id] = source
         self._scheduler.add_job(self._turn, "date", run_date=at, args=[source], id=source.id)
+
+    def placed(self) -> list[Source]:
+        """List the sources that have a place."""
+        return list(self._placed.values())
+
+    def drop(self, source: str) -> None:
+        """Take a place away; one that is being polled keeps it until it ends."""
+        with suppress(JobLookupError):
+            self._scheduler.remove_job(source)
+            self._placed.pop(source, None)
 
     def end(self) -> None:
         """Wait for the polls that are under way."""
@@ -357,4 +391,4 @@ class _Schedule:
         error = getattr(event, "exception", None)
         if error:
             self.failures.append(error)
-        self._placed.discard(event.job_id)
+        self._placed.pop(event.job_id, None)

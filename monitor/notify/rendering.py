@@ -11,22 +11,17 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.model import How, Message, Severity
-from monitor.notify.display import clean, cut, cut_front, direction, enclose, isolate, web_link
-from monitor.notify.terminal import STYLES
+from monitor.notify.display import clean, cut, cut_front, direction, web_link
+from monitor.notify.templating import BuiltIn, Fault, Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from jinja2 import Environment
+    from pathlib import Path
 
     from monitor.model import Alert, Evidence, Header, Match, Notification
     from monitor.notify.display import Direction
@@ -39,7 +34,6 @@ HTML: Final = "message.html"
 TERMINAL: Final = "terminal.txt"
 OPERATIONS: Final = "operations"
 
-_BUILT_IN: Final = Path(__file__).parent / "templates"
 _NO_HEADLINE: Final = "(no headline)"
 _TITLE_LENGTH: Final = 120  # characters of headline in a subject; phones show some 45
 _LINE_LENGTH: Final = 300  # of a headline in the body, of a sentence without marks, of one marked span
@@ -124,8 +118,8 @@ class Renderer:
     """Writes messages. ``overrides`` is a folder whose templates stand in for built-in ones of the same name."""
 
     def __init__(self, overrides: Path | None = None) -> None:
-        self._built_in = _environment(_BUILT_IN)
-        self._overrides = _environment(overrides, _BUILT_IN) if overrides else None
+        self._built_in = BuiltIn()
+        self._overrides = Overrides(overrides) if overrides else None
 
     def render(self, notification: Notification) -> Message:
         """Write the message of a notification; the same notification always gives the same message."""
@@ -143,35 +137,15 @@ class Renderer:
         )
 
     def _write(self, name: str, digest: Digest) -> str:
+        written = self._overrides.write(name, digest) if self._overrides else None
+        if isinstance(written, Fault):
+            _log.warning("template failed, built-in text used", template=name, line=written.line, error=written.reason)
+        return written if isinstance(written, str) else self._built_in.write(name, digest)
+
+    def close(self) -> None:
+        """End the process that an operator's templates run in. Closing twice is harmless."""
         if self._overrides:
-            try:
-                return self._overrides.get_template(name).render(digest=digest)
-            except Exception as error:  # noqa: BLE001 - an operator's template is a program: it may raise anything
-                _tell(name, error)
-        return self._built_in.get_template(name).render(digest=digest)
-
-
-def _environment(*folders: Path) -> Environment:
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folders),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(["html"], default_for_string=False),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(isolate=isolate, enclose=enclose, direction=direction)
-    environment.globals["styles"] = STYLES
-    return environment
-
-
-def _tell(name: str, error: Exception) -> None:
-    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if Path(frame.filename).name == name]
-    _log.warning(
-        "template failed, built-in text used",
-        template=name,
-        line=lines[-1] if lines else None,
-        error=cut(clean(f"{type(error).__name__}: {error}"), _LINE_LENGTH),
-    )
+            self._overrides.close()
 
 
 # --- From alerts to what is shown ----------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Watchlist files on disk, made into the watchlists that an engine takes, all or nothing.
 
-Hides which files of a folder count, that they share their concepts, and how a running process notices that they
-changed. Nothing here tells the time or starts a thread: the caller decides when to look again. Whether the watchlists
-do what their owners mean is `linting`'s affair.
+Hides which files of a folder count and that they share their concepts. Whether the watchlists do what their owners mean
+is `linting`'s affair.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
-
-Signature = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,35 +70,6 @@ def load_watchlists(path: Path) -> Loaded:
     )
 
 
-class Watched:
-    """Watchlists that follow their files: ``current`` is the last set that loaded whole."""
-
-    def __init__(self, path: Path) -> None:
-        """Load for the first time.
-
-        Raises:
-            Problems: there is no good set to begin with.
-        """
-        self._path = path
-        self._signature = _signature(path)
-        self.current = load_watchlists(path)
-
-    def refresh(self) -> Loaded | Problems | None:
-        """Load again if the files changed since the last look, and make it ``current`` if it is good.
-
-        Returns the new set; or what is wrong, once for each change, while ``current`` stays; or None: no change.
-        """
-        signature = _signature(self._path)
-        if signature == self._signature:
-            return None
-        self._signature = signature  # taken before reading: a file that changes meanwhile is read again next time
-        try:
-            self.current = load_watchlists(self._path)
-        except Problems as problems:
-            return problems
-        return self.current
-
-
 # --- Files -----------------------------------------------------------------------------------------------------------
 
 
@@ -109,20 +77,6 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
-
-
-def _signature(path: Path) -> Signature:
-    """Tell one state of the files from another: by name, inode (an atomic replace), time and size."""
-
-    def stamps() -> Iterator[tuple[str, int, int, int]]:
-        for file in _files(path):
-            stat = file.stat()
-            yield file.name, stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-    try:
-        return tuple(stamps())
-    except OSError:
-        return ()  # missing or unreadable: loading it will say so
 
 
 def _documents(path: Path) -> list[Document]:

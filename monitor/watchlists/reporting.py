@@ -54,8 +54,9 @@ def junit_report(tried: Iterable[Tried]) -> bytes:
     root = ET.Element("testsuites", name="monitor test")
     for name, examples in of.items():
         failures = sum(bool(one.fault) for one in examples)
-        counts = {"tests": str(len(examples)), "failures": str(failures), "errors": "0", "skipped": "0"}
-        suite = ET.SubElement(root, "testsuite", name=_xml(name), **counts)
+        suite = ET.SubElement(
+            root, "testsuite", name=_xml(name), tests=str(len(examples)), failures=str(failures), errors="0"
+        )
         for one in examples:
             place = one.example.place.problem("")
             expected = "alert" if one.example.alerts else "quiet"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.app import STAGES, App, wall_clock
 from monitor.bus import open_bus
-from monitor.settings import load_settings
+from monitor.reloading import load_setup
 from monitor.store.sql import open_store
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ class BatchDoor(Door):
 def main(config: str, point: str, nth: str) -> None:
     """Run until idle or until the fuse is burnt."""
     fuse = Fuse(point, int(nth))
-    settings = load_settings(Path(config), os.environ)
-    bus: Any = BusDoor(open_bus(settings.bus), fuse)
-    store: Any = StoreDoor(open_store(settings.store), fuse)
-    service = App(settings, bus, store, STAGES, wall_clock)
+    setup = load_setup(Path(config), os.environ, matching=True)
+    bus: Any = BusDoor(open_bus(setup.settings.bus), fuse)
+    store: Any = StoreDoor(open_store(setup.settings.store), fuse)
+    service = App(setup, bus, store, STAGES, wall_clock)
     service.claim()
     outcome = service.until_idle()
     service.close()

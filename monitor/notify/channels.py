@@ -1,0 +1,32 @@
+"""The channels of a configuration, by the name that a destination is stored with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.notify.smtp import SmtpChannel
+from monitor.notify.spool import SpoolChannel
+from monitor.notify.terminal import TerminalChannel
+
+if TYPE_CHECKING:
+    from monitor.ports import Channel
+    from monitor.settings import Settings
+
+
+def open_channels(settings: Settings) -> dict[str, Channel]:
+    """Make every channel that is configured; what needs a package of its own is imported only then."""
+    alerts = settings.alerts
+    channels: dict[str, Channel] = {"terminal": TerminalChannel(), "file": SpoolChannel()}
+    if alerts.smtp:
+        channels["file"] = SpoolChannel(alerts.smtp.sender)
+        channels["email"] = SmtpChannel(alerts.smtp)
+    receivers = alerts.receivers.values()
+    if slack := [receiver.slack for receiver in receivers if receiver.slack]:
+        from monitor.notify.slack import SlackChannel
+
+        channels["slack"] = SlackChannel({one.destination: one for one in slack})
+    if relays := {name: url for receiver in receivers for name, url in receiver.relays.items()}:
+        from monitor.notify.relaying import AppriseChannel
+
+        channels["apprise"] = AppriseChannel(relays)
+    return channels

@@ -1,0 +1,142 @@
+"""The stages that read the bus: what each of them does with a record, under a setup that may be exchanged meanwhile.
+
+Hides how matcher and notifier are made of their parts. Threads, their order and their end are `app`'s affair.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from monitor import codec
+from monitor.consuming import Consuming
+from monitor.matching import compile_watchlists
+from monitor.model import Article, DeadLetter, Event, Match
+from monitor.notify.channels import open_channels
+from monitor.notify.delivering import Deliverer
+from monitor.notify.recording import Decider, Recorder
+from monitor.notify.rendering import Renderer
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from monitor.matching import Matcher
+    from monitor.matching.expressions import Watchlist
+    from monitor.ports import Bus, Outgoing
+    from monitor.settings import Settings
+    from monitor.store.sql import SqlStore
+
+TICK: Final = timedelta(milliseconds=250)
+
+
+class Matching:
+    """Articles held against the watchlists. Each article is judged by one set of them, whichever stands then."""
+
+    def __init__(self, bus: Bus, watchlists: Sequence[Watchlist], clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.use(watchlists)
+        self.articles = 0
+        self.seconds = 0.0
+        self.matches: Counter[str] = Counter()
+        self.consuming = Consuming(bus, "articles", "matcher", Article, self.match, clock=clock, output="matches")
+
+    def use(self, watchlists: Sequence[Watchlist]) -> None:
+        """Take these watchlists from the next article on; they are compiled before anything changes."""
+        self.compiled: tuple[Matcher, int] = compile_watchlists(watchlists), len(watchlists)
+
+    @property
+    def watchlists(self) -> int:
+        """Count the watchlists in use."""
+        return self.compiled[1]
+
+    def match(self, article: Article) -> list[Outgoing]:
+        """Return the article's matches, ready to publish."""
+        begun = time.perf_counter()
+        matches = self.compiled[0].match(article, self.clock())
+        self.articles += 1
+        self.seconds += time.perf_counter() - begun
+        self.matches.update(match.watchlist.id for match in matches)
+        return [codec.encode(match) for match in matches]
+
+
+class Notifying:
+    """Matches, events and dead letters recorded; what is due decided; what is owed delivered."""
+
+    def __init__(self, bus: Bus, store: SqlStore, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.bus, self.store, self.clock = bus, store, clock
+        self.turned_at: datetime | None = None
+        self.attempts: Counter[tuple[str, str]] = Counter()
+        self.renderer: Renderer | None = None
+        self.use(settings)
+        self.consumings = (
+            Consuming(bus, "matches", "notifier", Match, self._record_match, clock=clock),
+            Consuming(bus, "events", "notifier-events", Event, self._record_event, clock=clock),
+            Consuming(bus, "dead", "notifier-dead", DeadLetter, self._file_dead, clock=clock),
+        )
+
+    def use(self, settings: Settings) -> None:
+        """Take these routes, receivers and templates from the next record on."""
+        renderer = Renderer(settings.templates if settings.templates.is_dir() else None)
+        channels = open_channels(settings)
+        self.recorder = Recorder(self.store, settings.alerts)
+        self.decider = Decider(self.store, settings.alerts)
+        self.deliverer = Deliverer(
+            self.store,
+            channels,
+            renderer.render,
+            self._publish_event,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            jitter=random.random,
+        )
+        if self.renderer:
+            self.renderer.close()
+        self.renderer = renderer
+
+    def tell(self, *, windows_elapsed: bool = False) -> int:
+        """Decide what is due and deliver what is owed now; return how many messages were tried."""
+        self.decider.tick(self.clock(), windows_elapsed=windows_elapsed)
+        tried = 0
+        while self._deliver():
+            tried += 1
+        return tried
+
+    def run(self, stop: threading.Event) -> None:
+        """Decide and deliver until ``stop`` is set."""
+        while not stop.is_set():
+            self.turned_at = self.clock()
+            self.decider.tick(self.clock())
+            if not self._deliver():
+                stop.wait(TICK.total_seconds())
+
+    def close(self) -> None:
+        """Stop what templates run in."""
+        if self.renderer:
+            self.renderer.close()
+
+    def _deliver(self) -> bool:
+        attempt = self.deliverer.deliver_one(self.clock())
+        if attempt:
+            self.attempts[attempt.notification.channel, attempt.outcome] += 1
+        return attempt is not None
+
+    def _record_match(self, match: Match) -> tuple[Outgoing, ...]:
+        self.recorder.record(match, self.clock())
+        return ()
+
+    def _record_event(self, event: Event) -> tuple[Outgoing, ...]:
+        self.recorder.record_event(event, self.clock())
+        return ()
+
+    def _file_dead(self, letter: DeadLetter) -> tuple[Outgoing, ...]:
+        self.recorder.file_dead(letter)
+        return ()
+
+    def _publish_event(self, event: Event) -> None:
+        self.bus.publish("events", [codec.encode(event)])
