@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - msgspec resolves the annotations at run time
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 
 class Severity(StrEnum):
@@ -198,8 +198,8 @@ class Notification:
 class Message:
     """A rendered notification. ``html`` and ``text`` say the same; ``data`` is the notification for programs.
 
-    ``terminal`` is written for a colour terminal. ``about`` is the watchlist's id that it is filed under: ``several``
-    when the alerts are not of one watchlist, ``operations`` when they are of none.
+    ``terminal`` is written for a colour terminal, ``blocks`` for Slack. ``about`` is the watchlist's id that it is
+    filed under: ``several`` when the alerts are not of one watchlist, ``operations`` when they are of none.
     """
 
     id: str
@@ -211,6 +211,7 @@ class Message:
     data: bytes
     date: datetime
     severity: Severity
+    blocks: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -439,12 +439,23 @@ class Store(SourceStore, AlertStore, DeadStore, Protocol):
 # --- Channel -----------------------------------------------------------------------------------------------------
 
 
-class Channel(Protocol):
-    """One way of reaching people: SMTP, the terminal, a folder of files."""
+class Sender(Protocol):
+    """What delivery needs of a channel."""
 
     def send(self, message: Message, destination: str) -> None:
         """Deliver one message to one destination, once; never retries by itself.
 
         Raises:
             DeliveryError: it was not delivered, or may have been (a lost reply); ``retryable`` says what to do.
+        """
+
+
+class Channel(Sender, Protocol):
+    """One way of reaching people: SMTP, Slack, the terminal, a folder of files."""
+
+    def probe(self, destination: str) -> None:
+        """Ask whether a message would be taken, as far as that can be known without sending one.
+
+        Raises:
+            DeliveryError: it would not.
         """

@@ -83,7 +83,7 @@ class Notifying:
 
     def use(self, settings: Settings) -> None:
         """Take these routes, receivers and templates from the next record on."""
-        renderer = Renderer(settings.templates if settings.templates.is_dir() else None)
+        renderer = Renderer(settings.templates)
         channels = open_channels(settings)
         self.recorder = Recorder(self.store, settings.alerts)
         self.decider = Decider(self.store, settings.alerts)

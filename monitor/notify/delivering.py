@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.model import Message, Notification
-    from monitor.ports import AlertStore, Channel, Claim
+    from monitor.ports import AlertStore, Claim, Sender
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class Deliverer:
     def __init__(  # noqa: PLR0913 - the doors that delivery goes through, each of them needed
         self,
         store: AlertStore,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, Sender],
         render: Callable[[Notification], Message],
         report: Callable[[Event], None],
         *,

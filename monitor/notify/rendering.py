@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from monitor.model import How, Message, Severity
+from monitor.notify.blocks import blocks_of
 from monitor.notify.display import clean, cut, cut_front, direction, web_link
 from monitor.notify.templating import BuiltIn, Fault, Overrides
 
@@ -134,6 +135,7 @@ class Renderer:
             data=_data(notification),
             date=notification.created,
             severity=digest.severity,
+            blocks=blocks_of(digest),
         )
 
     def _write(self, name: str, digest: Digest) -> str:

@@ -70,6 +70,17 @@ class SmtpChannel:
         with suppress(smtplib.SMTPException, OSError):  # it is accepted: a lost farewell must not repeat it
             server.quit()
 
+    def probe(self, destination: str) -> None:
+        """Reach the server, sign in, and say goodbye.
+
+        Raises:
+            DeliveryError: as of `send`; ``destination`` itself is not asked about, servers do not tell.
+        """
+        _, _, domain = destination.rpartition("@")
+        server = self._open(parseaddr(self._settings.sender)[1].rpartition("@")[2] or domain)
+        with suppress(smtplib.SMTPException, OSError):
+            server.quit()
+
     def _open(self, domain: str) -> smtplib.SMTP:
         server: smtplib.SMTP | None = None
         try:

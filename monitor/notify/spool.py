@@ -47,6 +47,17 @@ class SpoolChannel:
         except OSError as error:
             raise DeliveryError(f"{folder} cannot be written: {error.strerror or error}") from error
 
+    def probe(self, destination: str) -> None:
+        """Tell whether the folder, or the one in which it would be made, can be written.
+
+        Raises:
+            DeliveryError: it cannot.
+        """
+        folder = Path(destination).absolute()
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise DeliveryError(f"{there} cannot be written")
+
 
 def _name(message: Message) -> str:
     about, number = (_NOT_IN_NAMES.sub("-", part)[:_NAME_LENGTH] for part in (message.about, message.id))

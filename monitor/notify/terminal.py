@@ -55,6 +55,9 @@ class TerminalChannel:
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise DeliveryError(f"standard output cannot be written: {error}") from error
 
+    def probe(self, destination: str) -> None:
+        """Nothing can be known of who looks at it."""
+
     def _print(self, text: str) -> None:
         if self._stream is None:  # the process was started with its output closed
             raise ValueError("there is none")
