@@ -191,10 +191,10 @@ class Receiver(Strict):
         return (*screen, *folder, *mail, *slack, *(("apprise", name) for name in self.relays))
 
     @property
-    def relays(self) -> dict[str, SecretStr]:
-        """Apprise's addresses by what they are called where people see them."""
+    def relays(self) -> dict[str, str]:
+        """Apprise's addresses, which are secrets, by what they are called where people see them."""
         urls = self.apprise.url if self.apprise else ()
-        return {_hidden(url.get_secret_value().partition(":")[0], url): url for url in urls}
+        return {_hidden(url.get_secret_value().partition(":")[0], url): url.get_secret_value() for url in urls}
 
 
 class RouteMatch(Strict):

@@ -9,7 +9,7 @@ from monitor.text import latin
 from monitor.text.arabic import agree, cuts, has_article, marks_agree
 from monitor.text.families import closed_family, family
 from monitor.text.lexicon import is_listed, key, plurals
-from monitor.text.names import are_variants, distance, skeleton
+from monitor.text.names import are_variants, distance, is_ordinary, skeleton
 
 
 def spelt(word: str) -> set[str]:
@@ -44,6 +44,13 @@ def test_the_least_cut_comes_first() -> None:
 
 def test_a_cut_off_particle_is_always_taken() -> None:
     assert {cut.particle for cut in cuts("قسد", "ل")} == {"ل"}
+
+
+def test_a_cut_off_particle_leaves_the_article_its_letter() -> None:
+    assert ("ل", True, "قاعدة") in {(cut.particle, cut.article, cut.body) for cut in cuts("القاعدة", "ل")}
+    assert ("و", "ل", True, "قاعدة") in {
+        (cut.joint, cut.particle, cut.article, cut.body) for cut in cuts("القاعدة", "ول")
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,6 +140,32 @@ def test_verbal_noun_and_verb_find_each_other(noun: str, verb: str) -> None:
     assert noun in spelt(verb)
 
 
+@pytest.mark.parametrize(
+    ("word", "form", "marks"),
+    [
+        ("مَدرسة", "مدرستان", ("\u064e", "", "", "", "", "", "")),
+        ("مَدرسة", "مدارس", ()),
+        ("مُدرِّسات", "مدرس", ("\u064f", "", "\u0650\u0651", "")),
+        ("مِصر", "مصرية", ("\u0650", "", "", "", "")),
+        ("قَتْل", "قتلت", ()),
+    ],
+)
+def test_a_written_word_gives_its_marks_to_the_forms_that_only_end_otherwise(
+    word: str, form: str, marks: tuple[str, ...]
+) -> None:
+    found = {one.marks for one in family(word) if one.spelt == form}
+    assert found == {marks}
+
+
+def test_a_closed_family_keeps_the_marks_of_its_name() -> None:
+    assert {one.marks[0] for one in closed_family("حُوثيّ")} == {"\u064f"}
+
+
+def test_form_two_is_vowelled_in_both_voices() -> None:
+    vowels = {one.marks for one in family("تسليم") if one.spelt == "سلم"}
+    assert vowels == {("\u064e", "\u064e\u0651", ""), ("\u064f", "\u0650\u0651", "")}
+
+
 def test_how_a_form_was_made_is_on_it() -> None:
     how = {form.spelt: form.how for form in family("تسليم")}
     assert (how["تسليم"], how["تسليمات"], how["يسلم"]) == (How.EXACT, How.INFLECTED, How.DERIVED)
@@ -176,6 +209,19 @@ def test_spellings_of_one_name_are_variants(name: str, other: str) -> None:
 )
 def test_other_names_and_words_are_none(name: str, other: str) -> None:
     assert not are_variants(name, other)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["زار", "زارت", "يلتقي", "ينفي", "استقبل", "انسحبت", "تسليم", "وزير", "قرب", "سوري", "مع", "وعلي", "لدمشق"],
+)
+def test_listed_words_verbs_and_verbal_nouns_are_ordinary(word: str) -> None:
+    assert is_ordinary(word)
+
+
+@pytest.mark.parametrize("word", ["حسين", "جعفر", "طلعت", "دياب", "يزيد", "توفيق", "كمال", "وحيد", "مخلوف", "حميدي"])
+def test_names_are_not_ordinary_though_they_look_like_words(word: str) -> None:
+    assert not is_ordinary(word)
 
 
 @given(*[st.text(alphabet="ابتسجغقكوييهعرل", min_size=1, max_size=9)] * 2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.matching import FILLERS, compile_watchlists, describe
+from monitor.matching import FILLERS, compile_watchlists, describe, matches_itself
 from monitor.matching.expressions import (
     AtLeast,
     Clause,
@@ -24,6 +24,7 @@ from monitor.matching.expressions import (
     Without,
 )
 from monitor.model import Article, Evidence, Header, How, Match, Status, WatchlistHeader
+from monitor.text.tokens import tokenize
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CASES = [
@@ -345,3 +346,66 @@ def test_tatweel_within_words_changes_no_match(words: list[str]) -> None:
     assert [(match.watchlist.id, match.score) for match in MATCHER.match(article(stretched), NOW)] == [
         (match.watchlist.id, match.score) for match in MATCHER.match(article(" ".join(words)), NOW)
     ]
+
+
+# --- Signs inside a term
+
+SIGNED = (
+    "5+1|24/7|AT&T|أ.ش.أ|جبهة النصرة/فتح الشام|C++|النفط، الغاز|oil, gas|@handle|إس-400|a.b.c|U.S. Army|Yahoo! Japan|"
+    "هل؟ نعم|د. أحمد|100%|#قسد|الـ قسد|الـ«إن|لـ«القاعدة»|مصر و«الجزيرة»|خبر وMD|محمدًا|في/سوريا|95.\u200f56 عدوانية"
+)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("text", SIGNED.split("|"))
+def test_a_term_with_a_sign_in_it_finds_its_own_spelling(text: str, kind: Kind) -> None:
+    assert matches_itself(Term(text, kind))
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "found"),
+    [
+        ("5+1", "مجموعة ٥+١ اجتمعت", "٥+١"),
+        ("5+1", "مجموعة 5 + 1 اجتمعت", "5 + 1"),
+        ("5+1", "فاز 5 1", None),
+        ("5+1", "فاز 5-1", None),
+        ("5+1", "فاز 5/1", None),
+        ("أ.ش.أ", "نقلت أ ش أ الخبر", "أ ش أ"),
+        ("أ.ش.أ", "نقلت «أ. ش. أ» الخبر", "أ. ش. أ"),
+        ("جبهة النصرة/فتح الشام", "جبهة النصرة - فتح الشام", "جبهة النصرة - فتح الشام"),
+        ("جبهة النصرة/فتح الشام", "جبهة النصرة، فتح الشام", None),
+        ("جبهة النصرة/فتح الشام", "جبهة النصرة في فتح الشام", None),
+        ("النفط، الغاز", "النفط, الغاز", "النفط, الغاز"),
+        ("النفط الغاز", "النفط، الغاز", None),
+        ("AT&T", "لـAT&T فروع", "AT&T"),
+        ("Yahoo! Japan", "Yahoo!\n\nJapan", None),
+        ("القاعدة", "انضم لـ«القاعدة» أمس", "القاعدة"),
+    ],
+)
+def test_a_sign_of_a_term_may_stand_as_it_is_or_as_a_space(term: str, text: str, found: str | None) -> None:
+    assert texts(Has(terms("t", term)), text) == (None if found is None else [found])
+
+
+def test_a_term_without_a_word_never_matches_itself() -> None:
+    assert not matches_itself(Term("!"))
+
+
+written = st.lists(
+    st.sampled_from([*WORDS.split(), *SIGNED.split("|"), "سلم", "وبالدفاع", "عبدالله", "أبو", "بكر", "بورسعيد", "1.5"])
+    | st.text(alphabet="ابتسلمنهوييةىءأإآؤئكفرقدع\u064e\u064b\u0651\u0640", min_size=1, max_size=9)
+    | st.text(alphabet=st.characters(exclude_categories=["Cs", "Zl", "Zp"]), min_size=1, max_size=6)
+    | st.sampled_from(["+", "/", "&", "،", ",", ".", ":", "!", "؟", "@", "«", "-", "…"]),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(parts=written, glue=st.sampled_from(["", " "]), kind=st.sampled_from(Kind))
+@settings(deadline=None, max_examples=300)
+def test_every_term_finds_a_text_that_is_only_the_term(parts: list[str], glue: str, kind: Kind) -> None:
+    text = " ".join(glue.join(parts).split())
+    found = evidence(Has(TermSet("t", (Term(text, kind),))), text)
+    tokens = tokenize(text)
+    assert matches_itself(Term(text, kind)) is bool(tokens)
+    assert (found is not None) is bool(tokens)
+    assert not found or (found[0].start, found[0].end) == (tokens[0].start, tokens[-1].end)

@@ -57,10 +57,11 @@ def test_a_particle_does_not_reach_over_a_comma() -> None:
 
 
 @pytest.mark.parametrize(
-    ("between", "adjoins"), [(" ", True), (" «", True), (") ", True), (" - ", True), ("، ", False), (": ", False)]
+    ("between", "sign"),
+    [(" ", ""), (" «", ""), (") ", ""), (" - ", ""), ("، ", ","), (", ", ","), (": ", ":"), (" / ", "/"), ("؟!", "?!")],
 )
-def test_only_spaces_quotes_brackets_and_dashes_keep_words_together(between: str, adjoins: bool) -> None:
-    assert tokenize(f"قوات{between}الحزب")[1].adjoins is adjoins
+def test_a_sign_is_what_stands_between_words_but_spaces_quotes_brackets_and_dashes(between: str, sign: str) -> None:
+    assert tokenize(f"قوات{between}الحزب")[1].sign == sign
 
 
 def test_a_token_has_the_marks_of_each_letter() -> None:

@@ -134,12 +134,16 @@ def _opened(where: str | None, config: Path, since: timedelta | None, now: datet
                 progress.update(task, articles=number)
                 yield article
 
-        yield counted(_filed(where, since, now, watch) if where else _archived(stack, config, since, now))
+        yield counted(filed(where, since, now, watch) if where else archived(stack, config, since, now))
 
 
-def _filed(
-    where: str, since: timedelta | None, now: datetime, watch: Callable[[IO[bytes], int], IO[bytes]]
+def filed(
+    where: str,
+    since: timedelta | None,
+    now: datetime,
+    watch: Callable[[IO[bytes], int], IO[bytes]] = lambda stream, _: stream,
 ) -> Iterator[Article]:
+    """Give the articles of a file, a folder or stdin (-) that are at most so old."""
     from monitor.ingest.archives import read_articles
 
     for article in read_articles(
@@ -150,7 +154,8 @@ def _filed(
             yield article
 
 
-def _archived(stack: ExitStack, config: Path, since: timedelta | None, now: datetime) -> Iterator[Article]:
+def archived(stack: ExitStack, config: Path, since: timedelta | None, now: datetime) -> Iterator[Article]:
+    """Give the articles that the bus keeps; the bus is closed with the stack."""
     from monitor.archive import replay
     from monitor.bus import open_bus
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from monitor.errors import ParseError, Problem, Unavailable
-from monitor.ingest.folders import item_of, list_folder, parse_object, read_file, text_fields
+from monitor.errors import ParseError, Problem, Problems, Unavailable
+from monitor.ingest.folders import item_of, list_folder, parse_object, read_data, read_file, text_fields
 from monitor.ingest.pages import clean, decode, instant, read_page
 from monitor.model import Article, Header
 from monitor.text.sentences import headline
@@ -55,6 +55,18 @@ def read_articles(
             yield from _read_lines(where, stream, now, tell)
     else:
         yield from _read_lines(Path("<stdin>"), sys.stdin.buffer, now, tell)
+
+
+def read_article(file: Path, data: bytes | None, now: datetime) -> Article:
+    """Read one article: a file as of a folder, or ``data`` as if it stood in ``file``.
+
+    Raises:
+        Problems: there is none in it.
+    """
+    found = read_data(file, data, read_page) if data is not None else read_file(file.parent, file.name, read_page)
+    if not found.items:
+        raise Problems(found.problems or [Problem(file, 1, 1, "error", "there is no article in it")])
+    return _article(found.items[0], now)
 
 
 def _open(file: Path, raw: IO[bytes]) -> IO[bytes]:

@@ -155,12 +155,17 @@ def read_file(folder: Path, path: str, extract: Callable[[str], Page]) -> FileIt
         return FileItems((), (_problem(folder / shown, "its name is not UTF-8; rename it"),))
     file = folder / path
     try:
-        data = file.read_bytes()
-        if len(data) > MAX_BYTES:
-            return FileItems(problems=(_problem(file, f"larger than {MAX_BYTES // 1_000_000} MB"),))
-        return _items(file, path, data, extract)
+        return read_data(file, file.read_bytes(), extract, key=path)
     except OSError as error:
         return FileItems(problems=(_problem(file, f"cannot be read: {error.strerror}"),))
+
+
+def read_data(file: Path, data: bytes, extract: Callable[[str], Page], *, key: str = "") -> FileItems:
+    """Read the bytes of a file, whose suffix says what they are; ``key`` is what its article is known by."""
+    if len(data) > MAX_BYTES:
+        return FileItems(problems=(_problem(file, f"larger than {MAX_BYTES // 1_000_000} MB"),))
+    try:
+        return _items(file, key or file.name, data, extract)
     except ParseError as error:
         return FileItems(problems=(_problem(file, error.reason),))
 

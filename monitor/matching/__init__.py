@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.matching.phrases import FILLERS
+from monitor.matching.phrases import FILLERS, matches_itself
 from monitor.matching.reference import Matcher, compile_watchlists
 from monitor.matching.terms import describe
 
-__all__ = ["ENGINE_VERSION", "FILLERS", "Matcher", "compile_watchlists", "describe"]
+__all__ = ["ENGINE_VERSION", "FILLERS", "Matcher", "compile_watchlists", "describe", "matches_itself"]
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 """Part of every watchlist's revision: raised whenever the same watchlist may match otherwise than before."""

@@ -94,10 +94,16 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """None of these clauses holds. Stands directly in an `all` only; it gives no evidence."""
+    """None of these clauses holds. Stands directly in an `all` only; it gives no evidence.
+
+    With ``within`` the clauses are sets (`Has`), and their mentions silence those around them instead of the article:
+    the other clauses of the `all` do without what stands in the same sentence or paragraph, or in the same paragraph
+    with at most so many words between.
+    """
 
     label: str
     clauses: tuple[Clause, ...]
+    within: int | Literal["sentence", "paragraph"] | None = None
 
 
 Clause = Has | Near | AtLeast | Without

@@ -8,17 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from monitor.matching.passages import Passage, read_passage
+from monitor.matching.terms import read_term
+from monitor.matching.vocabulary import Vocabulary
 from monitor.model import How
-from monitor.text.lexicon import is_listed, key
-from monitor.text.tokens import Script
+from monitor.text.lexicon import key
+from monitor.text.names import is_ordinary
+from monitor.text.tokens import Script, has_tanwin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from monitor.matching.expressions import Term
-    from monitor.matching.passages import Passage
     from monitor.matching.terms import ReadTerm
-    from monitor.matching.vocabulary import Hit, Vocabulary
+    from monitor.matching.vocabulary import Hit
 
 _FILLERS: Final = (
     "في من على إلى عن مع هذه هذا تلك ذلك رقم ما يسمى تسمى المسمى المسماة المدعو المعروف المعروفة باسم the of in on"
@@ -46,15 +49,31 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A term whose words have their numbers in a vocabulary, in each spacing."""
+    """A term whose words have their numbers in a vocabulary, in each spacing; ``signs`` join them to those before."""
 
     read: ReadTerm
     spellings: tuple[tuple[int, ...], ...]
+    signs: tuple[tuple[str, ...], ...]
 
 
 def compile_phrase(read: ReadTerm, vocabulary: Vocabulary) -> Phrase:
     """Enter a term's words into the vocabulary."""
-    return Phrase(read, tuple(tuple(vocabulary.add(word) for word in spelling) for spelling in read.spellings))
+    return Phrase(
+        read,
+        tuple(tuple(vocabulary.add(word) for word in spelling) for spelling in read.spellings),
+        tuple(tuple(word.sign for word in spelling) for spelling in read.spellings),
+    )
+
+
+def matches_itself(term: Term) -> bool:
+    """Tell whether a text that is only the term as written is a mention of it, from its first word to its last."""
+    vocabulary = Vocabulary()
+    phrase = compile_phrase(read_term(term), vocabulary)
+    passage = read_passage("text", term.text)
+    hits = [vocabulary.hits(token, undotted=passage.undotted) for token in passage.tokens]
+    return any(
+        spot.first == 0 and spot.last == len(hits) - 1 and not spot.weak for spot in Search(passage, hits).find(phrase)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +90,21 @@ class Search:
     def find(self, phrase: Phrase) -> list[Spot]:
         """Find a term: at each place the surest spot, of those the shortest."""
         best: dict[int, Spot] = {}
-        for spelling in phrase.spellings:
+        for spelling, signs in zip(phrase.spellings, phrase.signs, strict=True):
             for first in (place for place, hit in enumerate(self.hits) if spelling[0] in hit):
-                for spot in self._from(phrase, spelling, first):
+                for spot in self._from(phrase, spelling, signs, first):
                     if first not in best or _order(spot) < _order(best[first]):
                         best[first] = spot
         return [best[first] for first in sorted(best)]
 
-    def _from(self, phrase: Phrase, spelling: Sequence[int], first: int) -> Iterator[Spot]:
+    def _from(self, phrase: Phrase, spelling: Sequence[int], signs: Sequence[str], first: int) -> Iterator[Spot]:
         """Follow a spelling's words from its first on, through every step that is allowed."""
         ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (self.hits[first][spelling[0]],), False)]
-        for number in spelling[1:]:
+        for number, sign in zip(spelling[1:], signs[1:], strict=True):
             ends = [
                 (place, (*met, self.hits[place][number]), middle or through)
                 for last, met, middle in ends
-                for place, through in self._next(phrase, last)
+                for place, through in self._next(phrase, last, sign)
                 if number in self.hits[place] and not self.hits[place][number].joined and not (middle and through)
             ]
         for last, met, _ in ends:
@@ -93,8 +112,12 @@ class Search:
             if not (self.adjacent and how is How.VARIANT):
                 yield Spot(phrase.read.term, first, last, how, weak=len(met) == 1 and met[0].weak)
 
-    def _next(self, phrase: Phrase, last: int) -> Iterator[tuple[int, bool]]:
+    def _next(self, phrase: Phrase, last: int, sign: str) -> Iterator[tuple[int, bool]]:
         """List the tokens that may be a phrase's next word after ``last``, and whether a middle name was passed."""
+        if sign:
+            if self._is_joined(last, sign):
+                yield last + 1, False
+            return
         passed = 0
         while passed <= MOST_FILLERS and self._continues(last, last + 1 + passed):
             place = last + 1 + passed
@@ -110,15 +133,24 @@ class Search:
     def _continues(self, last: int, place: int) -> bool:
         """Tell whether a token goes on, after nothing but soft signs, in the sentence of another."""
         tokens, sentence = self.passage.tokens, self.passage.sentence
-        return place < len(tokens) and tokens[place].adjoins and sentence[place] == sentence[last]
+        return place < len(tokens) and not tokens[place].sign and sentence[place] == sentence[last]
+
+    def _is_joined(self, last: int, sign: str) -> bool:
+        """Tell whether the next token stands behind the term's own sign, or behind a space (but 5 1 is not 5+1)."""
+        tokens, paragraph = self.passage.tokens, self.passage.paragraph
+        if last + 1 < len(tokens) and tokens[last + 1].sign == sign:
+            return paragraph[last + 1] == paragraph[last]
+        numbers = tokens[last : last + 2]
+        return self._continues(last, last + 1) and not all(one.script is Script.NUMBER for one in numbers)
 
     def _is_middle_name(self, place: int) -> bool:
-        """Tell a word that may be an unlisted middle name: no function word, no particle or article, no number."""
+        """Tell a word that may be an unlisted middle name: no ordinary word, particle, article or number."""
         token = self.passage.tokens[place]
         if token.script is Script.LATIN:
             return token.spelt[:1].isupper()
-        plain = token.script is Script.ARABIC and not token.prefix and not is_listed(token.spelt, "function_words")
-        return plain and not token.key.startswith(("ال", "وال", "بال", "لل"))
+        if token.script is not Script.ARABIC or token.prefix or has_tanwin(token):
+            return False
+        return not token.key.startswith(("ال", "وال", "بال", "لل")) and not is_ordinary(token.spelt)
 
 
 def _order(spot: Spot) -> tuple[int, bool, int]:

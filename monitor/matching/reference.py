@@ -6,7 +6,7 @@ the analysis of words, and decides nothing about alerts. Faster engines are held
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import permutations
@@ -56,9 +56,13 @@ class Matcher:
         admitted = [one for one in self._watchlists if _is_admitted(one, article.header, now)]
         if not admitted:
             return []
-        reader = Reader(self._phrases, [Read(passage, self._vocabulary) for passage in read_article(article)])
+        reader = self.open(article)
         readings = ((watchlist, reader.evaluate(watchlist.clause)) for watchlist in admitted)
         return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
+
+    def open(self, article: Article) -> Reader:
+        """Look every word of an article up, once for all clauses."""
+        return Reader(self._phrases, [Read(passage, self._vocabulary) for passage in read_article(article)])
 
 
 def _is_admitted(watchlist: Watchlist, header: Header, now: datetime) -> bool:
@@ -151,6 +155,10 @@ class _Window:
 
 
 Reading = tuple[Evidence, ...]
+Shade = frozenset[tuple[str, int]]
+"""Tokens, each as (field, number), whose mentions do not count: a `none` with `within` has taken them away."""
+
+_NO_SHADE: Final[Shade] = frozenset()
 
 
 class Reader:
@@ -161,43 +169,61 @@ class Reader:
         self._reads = reads
         self._mentions: dict[tuple[int, int], list[Spot]] = {}
 
-    def evaluate(self, clause: Clause) -> Reading | None:
-        """Find the best reading of a clause."""
+    def evaluate(self, clause: Clause, shade: Shade = _NO_SHADE) -> Reading | None:
+        """Find the best reading of a clause from the mentions that stand outside the shade; a `none` sees them all."""
         match clause:
             case Has():
-                return self._has(clause)
+                return self._has(clause, shade)
             case Near():
-                return self._near(clause)
-            case Without(clauses=clauses):
+                return self._near(clause, shade)
+            case Without(clauses=clauses, within=None):
                 return None if any(self.evaluate(one) is not None for one in clauses) else ()
+            case Without():
+                return ()
             case AtLeast(count=count, clauses=clauses):
-                return self._at_least(count, clauses)
+                return self._at_least(count, clauses, shade.union(*map(self.shade, clauses)))
 
-    def _at_least(self, count: int, clauses: Sequence[Clause]) -> Reading | None:
+    def shade(self, clause: Clause) -> Shade:
+        """Collect the tokens around the mentions of a `none` with `within`; no other clause casts a shade."""
+        if not isinstance(clause, Without) or clause.within is None:
+            return _NO_SHADE
+        spots = [pair for one in clause.clauses if isinstance(one, Has) for pair in self._spots(one)]
+        return frozenset(
+            (read.passage.field, place)
+            for read in self._reads
+            for place in _around([spot for other, spot in spots if other is read], read.passage, clause.within)
+        )
+
+    def _at_least(self, count: int, clauses: Sequence[Clause], shade: Shade) -> Reading | None:
         """Take the ``count`` best clauses that hold; in the order in which they are written."""
-        held = [(place, found) for place, one in enumerate(clauses) if (found := self.evaluate(one)) is not None]
+        held = [(place, found) for place, one in enumerate(clauses) if (found := self.evaluate(one, shade)) is not None]
         if len(held) < count:
             return None
         best = sorted(held, key=lambda pair: (-score(pair[1]), pair[0]))[:count]
         return tuple(item for _, found in sorted(best) for item in found)
 
-    def _has(self, clause: Has) -> Reading | None:
+    def _has(self, clause: Has, shade: Shade) -> Reading | None:
         """Take the surest mention, of those one in the title, of those the earliest."""
         choice = [
             (SCORES[spot.how] + TITLE_BONUS * in_title, in_title, -spot.first, _Window(read, (spot,), 0))
-            for read, limit in self._places(clause.where)
+            for read, spot in self._spots(clause, shade)
             for in_title in (read.passage.field == "title",)
-            for spot in self.mentions(clause.terms, read)
-            if not spot.weak and spot.last < limit
         ]
         if not choice:
             return None
         *_, best = max(choice, key=lambda one: (min(one[0], BEST), *one[1:3]))
         return (_evidence(clause.label, best),)
 
-    def _near(self, clause: Near) -> Reading | None:
+    def _spots(self, clause: Has, shade: Shade = _NO_SHADE) -> Iterator[tuple[Read, Spot]]:
+        """List the mentions that satisfy a clause."""
+        for read, limit in self._places(clause.where):
+            for spot in _outside(shade, self.mentions(clause.terms, read), read):
+                if not spot.weak and spot.last < limit:
+                    yield read, spot
+
+    def _near(self, clause: Near, shade: Shade) -> Reading | None:
         windows = [
-            window for read, limit in self._places(clause.where) for window in self._windows(clause, read, limit)
+            window for read, limit in self._places(clause.where) for window in self._windows(clause, read, limit, shade)
         ]
         return (_evidence(clause.label, min(windows, key=lambda one: one.order)),) if windows else None
 
@@ -211,6 +237,14 @@ class Reader:
                 yield read, passage.lead
 
     # --- Sets
+
+    def found(self, terms: TermSet) -> list[tuple[Spot, Evidence]]:
+        """List every mention of a set in the article, the weak ones too, each with itself as evidence."""
+        return [
+            (spot, _evidence(terms.label, _Window(read, (spot,), 0)))
+            for read in self._reads
+            for spot in self.mentions(terms, read)
+        ]
 
     def mentions(self, terms: TermSet, read: Read) -> list[Spot]:
         """Find the mentions of a set in a passage, in order, without what its exceptions take away."""
@@ -235,19 +269,43 @@ class Reader:
 
     # --- Windows
 
-    def _windows(self, clause: Near, read: Read, limit: int) -> Iterator[_Window]:
+    def _windows(self, clause: Near, read: Read, limit: int, shade: Shade) -> Iterator[_Window]:
         """Find the tightest window of each paragraph or sentence that holds all operands."""
         units = read.passage.sentence if clause.within == "sentence" else read.passage.paragraph
         most = clause.within if isinstance(clause.within, int) else len(units)
-        operands = [
-            _by_unit((spot for spot in self.mentions(one, read) if spot.last < limit), units) for one in clause.operands
-        ]
+        mentions = [_outside(shade, self.mentions(one, read), read) for one in clause.operands]
+        operands = [_by_unit((spot for spot in spots if spot.last < limit), units) for spots in mentions]
         for unit in sorted(set(operands[0]).intersection(*operands[1:])):
             inside = [spots[unit] for spots in operands]
             orders = [tuple(inside)] if clause.ordered else permutations(inside)
             chains = [chain for order in orders if (chain := _tightest(order)) and chain[0] <= most]
             if chains:
                 yield min((_Window(read, spots, gaps) for gaps, spots in chains), key=lambda one: one.order)
+
+
+def _outside(shade: Shade, spots: list[Spot], read: Read) -> list[Spot]:
+    """Keep the mentions none of whose words lies in the shade."""
+    if not shade:
+        return spots
+    field = read.passage.field
+    return [spot for spot in spots if shade.isdisjoint((field, place) for place in range(spot.first, spot.last + 1))]
+
+
+def _around(spots: Sequence[Spot], passage: Passage, within: int | str) -> Iterator[int]:
+    """List, each once, the tokens from which a mention is ``within``: so many words between, or in the same unit."""
+    units = passage.sentence if within == "sentence" else passage.paragraph
+    reach = within + 1 if isinstance(within, int) else len(units)
+    stretches = {
+        (
+            max(spot.first - reach, bisect_left(units, units[spot.first])),
+            min(spot.last + reach + 1, bisect_right(units, units[spot.last])),
+        )
+        for spot in spots
+    }
+    done = 0
+    for first, end in sorted(stretches):
+        yield from range(max(first, done), end)
+        done = max(done, end)
 
 
 def _by_unit(spots: Iterable[Spot], units: Sequence[int]) -> dict[int, list[Spot]]:
@@ -261,6 +319,8 @@ def _by_unit(spots: Iterable[Spot], units: Sequence[int]) -> dict[int, list[Spot
 
 def _without(positive: Sequence[Spot], excepted: Sequence[Spot]) -> list[Spot]:
     """Drop the mentions that overlap an exception, unless a longer mention covers that exception."""
+    if not excepted:
+        return list(positive)
     furthest: dict[int, int] = {}
     for spot in positive:
         furthest[spot.first] = max(spot.last, furthest.get(spot.first, -1))

@@ -17,8 +17,8 @@ from monitor.model import How
 from monitor.text import latin
 from monitor.text.arabic import cuts, has_article
 from monitor.text.families import alone, closed_family, family
-from monitor.text.lexicon import gentilics, is_listed, key
-from monitor.text.tokens import Script, Token, tokenize
+from monitor.text.lexicon import gentilics, is_listed
+from monitor.text.tokens import Script, Token, has_tanwin, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +57,7 @@ class Word:
     """One word of a term: the forms to find, and what must hold around them.
 
     ``needs``: particles that must stand before it. ``varies``: other spellings of a name count. ``is_name``: no tanwin.
+    ``sign``: what joins it to the word before it, when that is more than a space or dash (24/7, أ.ش.أ).
     """
 
     spelt: str
@@ -67,6 +68,7 @@ class Word:
     varies: bool = False
     is_name: bool = False
     needs: frozenset[str] = frozenset()
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,9 @@ def read_term(term: Term) -> ReadTerm:
     if not tokens:
         return ReadTerm(term, (), is_name=False)
     names = _name_places(tokens, term.kind)
-    as_written = tuple(
-        _read_word(token, term.kind, named=place in names, single=len(tokens) == 1)
-        for place, token in enumerate(tokens)
-    )
+    single = len(tokens) == 1
+    words = (_read_word(token, term.kind, named=place in names, single=single) for place, token in enumerate(tokens))
+    as_written = tuple(words) if single else tuple(map(_in_phrase, words, tokens))
     distinct = tuple(dict.fromkeys(islice(_spacings(as_written), MOST_SPELLINGS)))
     return ReadTerm(term, distinct, is_name=term.kind is Kind.NAME and len(tokens) > 1)
 
@@ -129,6 +130,12 @@ def _name_places(tokens: Sequence[Token], kind: Kind) -> frozenset[int]:
     return frozenset(found)
 
 
+def _in_phrase(word: Word, token: Token) -> Word:
+    """Hold a phrase's word to the sign before it, and to a particle that is set apart from it (و«الجزيرة»)."""
+    needs = word.needs | frozenset(token.prefix.removesuffix("ال"))
+    return replace(word, sign=token.sign, needs=needs) if token.sign or needs != word.needs else word
+
+
 def _read_word(token: Token, kind: Kind, *, named: bool, single: bool) -> Word:
     if token.script in {Script.NUMBER, Script.ADDRESS}:
         return Word(token.spelt, token.script, Reading.NUMBER)
@@ -151,11 +158,15 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
     loose = strict if single else Article.FREE
     if is_listed(token.spelt, "acronyms"):
         article = Article.FREE if is_listed("ال" + token.spelt, "acronyms") else loose  # ناتو is الناتو
-        return Word(token.spelt, token.script, Reading.ACRONYM, alone(base), article, is_name=True, needs=needs)
+        return Word(
+            token.spelt, token.script, Reading.ACRONYM, alone(base), article, is_name=not has_tanwin(token), needs=needs
+        )
     if kind is Kind.EXACT:
         return Word(token.spelt, token.script, Reading.EXACT, alone(base), strict, needs=needs)
     if is_listed(token.spelt, "function_words"):
-        return Word(token.spelt, token.script, Reading.EXACT, alone(spelt), Article.REFUSED)
+        return Word(
+            token.spelt, token.script, Reading.EXACT, alone(spelt), Article.FREE if token.prefix else Article.REFUSED
+        )
     if named or (is_listed(token.spelt, "places") and token.key not in gentilics()):
         return _read_name(token, base, loose, needs, kind)
     closed = single and articled and token.key not in gentilics()
@@ -174,7 +185,7 @@ def _read_name(token: Token, base: str, article: Article, needs: frozenset[str],
     reading = Reading.FIXED_NAME if fixed else Reading.NAME
     forms = (*_kunya(token, base), *_hamza_seats(base))
     varies = not fixed or (kind is Kind.NAME and is_listed(token.spelt, "given_names"))
-    return Word(token.spelt, token.script, reading, forms, article, varies, is_name=True, needs=needs)
+    return Word(token.spelt, token.script, reading, forms, article, varies, is_name=not has_tanwin(token), needs=needs)
 
 
 def _hamza_seats(base: str) -> tuple[Form, ...]:
@@ -183,12 +194,15 @@ def _hamza_seats(base: str) -> tuple[Form, ...]:
     return tuple(replace(one, how=How.VARIANT) for other in sorted(others) for one in alone(other))
 
 
+_KUNYA: Final = ("أبو", "أبي", "أبا", "ابو", "ابي", "ابا")
+
+
 def _kunya(token: Token, base: str) -> tuple[Form, ...]:
     """Write أبو in all its cases."""
-    if token.key not in {"ابو", "ابي", "ابا"}:
+    if token.spelt not in _KUNYA:
         return alone(base)
-    cases = (one for case in ("أبو", "أبي", "أبا") for one in alone(case))
-    return tuple(replace(one, how=How.EXACT if one.spelt == base else How.INFLECTED) for one in cases)
+    cases = (one for case in _KUNYA[:3] for one in alone(case))
+    return tuple(replace(one, how=How.EXACT if one.key == token.key else How.INFLECTED) for one in cases)
 
 
 def _with_marks(token: Token) -> str:
@@ -204,6 +218,8 @@ def _taken_apart(token: Token, spelt: str, *, single: bool) -> tuple[frozenset[s
     """
     if has_article(token.spelt):
         return frozenset(), _cut_front(token, spelt, 2), True
+    if token.prefix.endswith(("ال", "لل")):
+        return frozenset(), spelt, True
     articled = [cut for cut in cuts(token.spelt) if cut.article and not cut.enclitic and len(cut.body) > 2]  # noqa: PLR2004
     if single or not articled or not _is_joined_article(articled[0].body, token):
         return frozenset(), spelt, False
@@ -242,10 +258,11 @@ def _spacings(spelling: tuple[Word, ...]) -> Iterator[tuple[Word, ...]]:
 def _heads(spelling: tuple[Word, ...]) -> Iterator[tuple[int, tuple[Word, ...]]]:
     first, following = spelling[0], spelling[1:2]
     yield 1, (first,)
-    for joined in (joined for second in following for joined in _joined(first, second)):
-        yield 2, (joined,)
-    if following and first.spelt in _ATTACHED and first.script is following[0].script:
-        yield 2, (replace(following[0], needs=following[0].needs | {_ATTACHED[first.spelt]}),)
+    if following and not following[0].sign:
+        yield from ((2, (joined,)) for joined in _joined(first, following[0]))
+        if first.spelt in _ATTACHED and first.script is following[0].script:
+            needs = following[0].needs | {_ATTACHED[first.spelt]}
+            yield 2, (replace(following[0], needs=needs, sign=first.sign),)
     yield from ((1, parted) for parted in _parted(first))
 
 
@@ -259,10 +276,11 @@ def _joined(first: Word, second: Word) -> Iterator[Word]:
         return
     if not head and not has_article(second.spelt):
         return
-    heads = [one.spelt for one in first.forms] if key(first.spelt) in {"ابو", "ابي", "ابا"} else [first.spelt]
+    heads = [one.spelt for one in first.forms] if first.spelt in _KUNYA else [first.spelt]
     for one in heads:
         forms = alone(one + second.spelt)
-        yield Word(one + second.spelt, Script.ARABIC, first.reading, forms, Article.FREE, is_name=first.is_name)
+        whole = Word(one + second.spelt, Script.ARABIC, first.reading, forms, Article.FREE, is_name=first.is_name)
+        yield replace(whole, sign=first.sign)
 
 
 def _parted(word: Word) -> Iterator[tuple[Word, ...]]:
@@ -274,5 +292,6 @@ def _parted(word: Word) -> Iterator[tuple[Word, ...]]:
         if is_listed(head, "compound_heads") and len(rest) > _LEAST_JOINED:
             parts = (head, rest.removeprefix("ال") if has_article(rest) else rest)
             yield tuple(
-                Word(one, Script.ARABIC, word.reading, alone(one), Article.FREE, is_name=word.is_name) for one in parts
+                Word(one, Script.ARABIC, word.reading, alone(one), Article.FREE, is_name=word.is_name, sign=sign)
+                for one, sign in zip(parts, (word.sign, ""), strict=True)
             )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from monitor.matching.terms import Article, Reading, Word
 from monitor.model import How
 from monitor.text import latin
-from monitor.text.arabic import TANWIN, UNDOTTED, Cut, cuts
+from monitor.text.arabic import UNDOTTED, Cut, cuts, marks_agree
 from monitor.text.lexicon import key
 from monitor.text.names import are_variants, skeleton
-from monitor.text.tokens import Script, Token
+from monitor.text.tokens import Script, Token, has_tanwin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +52,7 @@ class Vocabulary:
     def __init__(self) -> None:
         self._ids: dict[Word, int] = {}
         self._forms: dict[str, list[tuple[int, Word, Form]]] = defaultdict(list)
-        self._names: dict[str, list[tuple[int, Word, str]]] = defaultdict(list)
+        self._names: dict[str, list[tuple[int, Word, str, tuple[str, ...]]]] = defaultdict(list)
         self._plain: dict[tuple[Script, str], list[tuple[int, Word]]] = defaultdict(list)
         self._seen: dict[tuple[object, ...], Mapping[int, Hit]] = {}
 
@@ -64,9 +64,10 @@ class Vocabulary:
         self._seen.clear()
         if word.script is Script.ARABIC:
             for form in word.forms:
-                self._forms[form.key].append((number, word, form))
+                plain = form.key
+                self._forms[plain].append((number, word, form))
                 if word.varies and form.how is How.EXACT:
-                    self._names[skeleton(form.key)].append((number, word, form.key))
+                    self._names[skeleton(plain)].append((number, word, plain, form.marks))
         elif word.script is Script.LATIN:
             for plain in _latin_keys(key(word.spelt)):
                 self._plain[word.script, plain].append((number, word))
@@ -105,10 +106,10 @@ class Vocabulary:
             for number, word in self._plain.get((Script.LATIN, plain), []):
                 how = _latin_how(token, word, place)
                 if how is not None and word.needs <= set(token.prefix):
-                    yield number, Hit(how, joined=token.prefix in {"و", "ف"})
+                    yield number, Hit(how, joined=token.prefix in {"و", "ف"} - word.needs)
 
     def _arabic(self, token: Token, ways: list[Cut]) -> Iterator[tuple[int, Hit]]:
-        tanwin = any(TANWIN & set(marks) for marks in token.marks)
+        tanwin = has_tanwin(token)
         found: set[int] = set()
         for cut in ways:
             marks = _marks_of(token, cut)
@@ -117,12 +118,14 @@ class Vocabulary:
                     found.add(number)
                     how = How.INFLECTED if cut.enclitic and form.how is How.EXACT else form.how
                     yield number, Hit(how, form.is_weak(marks), bool(cut.joint) and cut.joint not in word.needs)
-        yield from self._variants(ways, found, tanwin=tanwin)
+        yield from self._variants(token, ways, found, tanwin=tanwin)
 
-    def _variants(self, ways: list[Cut], found: set[int], *, tanwin: bool) -> Iterator[tuple[int, Hit]]:
+    def _variants(self, token: Token, ways: list[Cut], found: set[int], *, tanwin: bool) -> Iterator[tuple[int, Hit]]:
         for cut in ways if self._names else ():
             body = key(cut.body)
-            for number, word, name in self._names.get(skeleton(body), []) if not cut.enclitic else []:
+            for number, word, name, marks in self._names.get(skeleton(body), []) if not cut.enclitic else []:
+                if name == body and not marks_agree(marks, _marks_of(token, cut)):
+                    continue
                 if number not in found and _allows(word, cut, tanwin=tanwin) and _may_be(name, body, cut, word):
                     yield number, Hit(How.VARIANT, joined=bool(cut.joint) and cut.joint not in word.needs)
 

@@ -15,8 +15,6 @@ from monitor.errors import DeliveryError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import SecretStr
-
     from monitor.model import Message
 
 # Its log lines hold addresses, which are secrets.
@@ -26,7 +24,7 @@ logging.getLogger("apprise").setLevel(logging.CRITICAL)
 class AppriseChannel:
     """Sends to these addresses, by what each is called where people see it."""
 
-    def __init__(self, destinations: Mapping[str, SecretStr]) -> None:
+    def __init__(self, destinations: Mapping[str, str]) -> None:
         self._destinations = destinations
 
     def send(self, message: Message, destination: str) -> None:
@@ -50,6 +48,6 @@ class AppriseChannel:
     def _service(self, destination: str) -> Apprise:
         address = self._destinations.get(destination)
         service = Apprise()
-        if address is None or not service.add(address.get_secret_value()):
+        if address is None or not service.add(address):
             raise DeliveryError(f"{destination} is no address that Apprise knows", retryable=False)
         return service

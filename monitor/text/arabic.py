@@ -19,7 +19,6 @@ UNDOTTED: Final = "ی"
 """A final ي that may stand for ى: Persian letters, and the Egyptian habit where an article shows it."""
 
 SHADDA: Final = "\u0651"
-TANWIN: Final = frozenset("\u064b\u064c\u064d")
 _VOWELS: Final = frozenset("\u064e\u064f\u0650\u0652")
 
 ENCLITICS: Final = ("هما", "كما", "ها", "هم", "هن", "كم", "كن", "نا", "ني", "ه", "ك")
@@ -136,18 +135,23 @@ def _proclitics(whole: str, fixed: int) -> Iterator[Cut]:
         long_enough = off <= fixed or len(body) >= _LEAST_AFTER_LETTER or is_listed(body, "function_words")
         if long_enough and (particle != "س" or body[0] in _PRESENT):
             yield Cut(joint, particle, False, body, "", off)  # noqa: FBT003 - no article
-    for joint, particle, off in _articles(whole):
+    for joint, particle, off in _articles(whole, fixed):
         least = _LEAST_AFTER_LETTER if joint or particle else _LEAST_AFTER_ARTICLE
-        if off >= fixed and len(whole) - off >= (1 if off == fixed else least) and key not in _NO_ARTICLE:
+        if off >= fixed and len(whole) - off >= (1 if off == fixed else least) and (fixed or key not in _NO_ARTICLE):
             yield Cut(joint, particle, True, whole[off:], "", off)  # noqa: FBT003 - the article
 
 
-def _articles(whole: str) -> Iterator[tuple[str, str, int]]:
-    """Find the article at the head of a word: its joint, its particle, and where the body begins."""
+def _articles(whole: str, fixed: int) -> Iterator[tuple[str, str, int]]:
+    """Find the article at the head of a word: its joint, its particle, and where the body begins.
+
+    After a ل that stands apart (لـ«القاعدة») the article keeps its ا.
+    """
     for joint, particle in _BEFORE_ARTICLE:
         if whole.startswith(joint + particle + "ال"):
             yield joint, particle, len(joint + particle) + 2
     for joint in _JOINTS:
+        if fixed == len(joint) + 1 and whole.startswith(joint + "لال"):
+            yield joint, "ل", fixed + 2
         if whole.startswith(joint + "لل"):
             yield joint, "ل", len(joint) + 2
             yield joint, "ل", len(joint) + 1  # للاذقية: ل + ال + لاذقية

@@ -5,7 +5,9 @@ Joins nouns, verbs and lists. How a text's word is taken apart is `arabic`; whic
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
@@ -16,8 +18,10 @@ from monitor.text.nouns import closed, decline, kin, singular_of
 from monitor.text.verbs import conjugate, stems, verbal_nouns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+_ENDINGS: Final = frozenset(["", "ة", "ي", "ية", "ا", "يا", "ى", "ء", "ت", "ات", "تان", "تين", "ان", "ون", "ين"])
+_LEAST_SHARED: Final = 2
 _ROOT: Final = 3
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
 
@@ -31,11 +35,11 @@ def family(word: str) -> tuple[Form, ...]:
     """
     letters = split_marks(word)[0]
     relatives = _relatives(word, letters)
-    best: dict[tuple[str, bool, bool, bool], Form] = {}
+    best: dict[tuple[str, bool, bool, bool, tuple[str, ...]], Form] = {}
     for one in (form(word, How.EXACT, present=letters[0] in "يتن"), *_members(word, letters)):
         if one.spelt not in relatives and _is_own(one.spelt):
             continue
-        place = (one.spelt, one.free, one.bound, one.noun)
+        place = (one.spelt, one.free, one.bound, one.noun, one.marks)
         if place not in best or (_RANK[one.how], one.weak) < (_RANK[best[place].how], best[place].weak):
             best[place] = one
     return tuple(best.values())
@@ -44,7 +48,8 @@ def family(word: str) -> tuple[Form, ...]:
 @lru_cache(maxsize=4096)
 def closed_family(base: str) -> tuple[Form, ...]:
     """Write what stays the same name with its article: الحوثي and الحوثيون, never a broken plural or a feminine."""
-    return tuple(closed(base))
+    letters, marks = split_marks(base)
+    return tuple(_keep_marks(closed(letters), letters, marks))
 
 
 def alone(word: str) -> tuple[Form, ...]:
@@ -53,10 +58,11 @@ def alone(word: str) -> tuple[Form, ...]:
 
 
 def _members(word: str, letters: str) -> Iterator[Form]:
+    marks = split_marks(word)[1]
     relatives = kin(letters)
     if relatives:
         for relative in relatives:
-            yield from _of_people(relative)
+            yield from _keep_marks(_of_people(relative), letters, marks)
         return
     nouns = _nouns_of(word, letters)
     for noun in nouns:
@@ -65,8 +71,24 @@ def _members(word: str, letters: str) -> Iterator[Form]:
     if nouns and not _is_noun_too(letters):
         return
     for lemma in singular_of(letters) or (letters,):
-        yield from decline(lemma)
+        yield from _keep_marks(decline(lemma), letters, marks)
         yield from (one for stem in stems(lemma) for one in conjugate(stem, How.DERIVED))
+
+
+def _keep_marks(forms: Iterable[Form], letters: str, marks: tuple[str, ...]) -> Iterator[Form]:
+    """Give a written word's marks to the forms that only end otherwise (مَدرسة, مَدرستان, not مدارس).
+
+    The vowel before an ending is the ending's.
+    """
+    marked = any(marks)
+    for one in forms:
+        pairs = zip(letters, one.spelt, strict=False) if marked else ()
+        shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        if shared < _LEAST_SHARED or letters[shared:] not in _ENDINGS:
+            yield one
+            continue
+        kept = marks if one.spelt == letters else (*marks[: shared - 1], SHADDA * (SHADDA in marks[shared - 1]))
+        yield replace(one, marks=(*kept, *[""] * (len(one.spelt) - len(kept))))
 
 
 def _relatives(word: str, letters: str) -> frozenset[str]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.text.arabic import agree, marks_agree
-from monitor.text.folding import fold, is_mark
+from monitor.text.folding import is_mark
+from monitor.text.lexicon import key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Form:
     @property
     def key(self) -> str:
         """The folded form, under which it is found."""
-        return fold(self.spelt).text
+        return key(self.spelt)
 
     def admits(self, cut: Cut, marks: Sequence[str]) -> bool:
         """Tell whether a word taken apart like this, its body with these marks, may be the form."""
@@ -65,6 +66,8 @@ def form(word: str, how: How, **conditions: bool) -> Form:
 
 def split_marks(word: str) -> tuple[str, tuple[str, ...]]:
     """Part a word into its letters and the marks on each."""
+    if word.isalpha():  # no mark is a letter
+        return word, ("",) * len(word)
     letters: list[str] = []
     marks: list[str] = []
     for char in word:

@@ -5,7 +5,7 @@ Hides the files. Words are kept as spelt; tables are looked up by `key`, which f
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +52,12 @@ def _paired(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[tuple[str, str]
 
 
 @cache
+def verbs() -> tuple[tuple[str, str], ...]:
+    """List the frequent verbs, each as (past, present) of the third person."""
+    return tuple((line[0], line[1]) for line in _lines("verbs"))
+
+
+@cache
 def gentilics() -> dict[str, tuple[tuple[str, ...], ...]]:
     """Map the key of a country, its adjective or its people (article apart) to the families it belongs to."""
     found: dict[str, tuple[tuple[str, ...], ...]] = {}
@@ -61,6 +67,7 @@ def gentilics() -> dict[str, tuple[tuple[str, ...], ...]]:
     return found
 
 
+@lru_cache(maxsize=131072)
 def key(word: str) -> str:
     """Fold a word for look-up."""
     return fold(word).text

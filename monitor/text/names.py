@@ -1,7 +1,7 @@
 """Whether two different spellings may be one name: letters that newspapers interchange, weighted.
 
 Hides the costs and limits, measured on pairs of transliterations (their knee: more tolerance more than doubles the
-different names that are accepted). Ordinary words never come here; who does is the matcher's affair.
+different names that are accepted), and which words are no names. Whose spelling may vary is the matcher's affair.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from monitor.text.lexicon import gentilics, is_listed, plurals, singulars
+from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
+from monitor.text.verbs import is_verb, stems
 
 _LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.6, 6: 0.9, 7: 1.0}
 _LONGEST_LIMIT: Final = 1.2
 _KNOWN_LIMIT: Final = 0.3
 _ONE_SPELLING: Final = ("given_names", "places", "acronyms")
+_VERBAL_NOUN: Final = 5
+"""Letters from which on a verbal noun's shape is seldom a name's."""
+
 _FURTHEST: Final = 3
 """No pair within the limits is more edits apart."""
 
@@ -43,9 +47,9 @@ _CLASSES: Final = str.maketrans("غقكطثصزشظذضحخو", "جججتتسس�
 _SKELETON: Final = str.maketrans("غقكطثصزشظذض", "جججتتسسسسسد", "اويءعهفئةحخ")
 
 
-def skeleton(key: str) -> str:
+def skeleton(plain: str) -> str:
     """Reduce a folded word to what variants of one name share: the class of its first letter, and of its consonants."""
-    first, rest = key[0].translate(_CLASSES), key[1:].translate(_SKELETON)
+    first, rest = plain[0].translate(_CLASSES), plain[1:].translate(_SKELETON)
     return first + "".join(letter for place, letter in enumerate(rest) if rest[place - 1 : place] != letter)
 
 
@@ -76,10 +80,23 @@ def distance(ours: str, theirs: str) -> float:
     return best
 
 
-def _is_known(key: str) -> bool:
-    lists = (*_ONE_SPELLING, "own_words", "function_words", "common_words")
-    tables = (plurals(), singulars(), gentilics())
-    return any(key in table for table in tables) or is_listed(key, *lists)
+def is_ordinary(word: str) -> bool:
+    """Tell a word of the language from what may be a name that nobody listed: listed words, verbs, verbal nouns."""
+    if is_listed(word, "given_names"):
+        return False
+    if _is_tabled(key(word)) or is_listed(word, "function_words", "common_words") or is_verb(word):
+        return True
+    if len(word) >= _VERBAL_NOUN and stems(word):
+        return True
+    return word[0] in "وفبلك" and is_listed(word[1:], *_ONE_SPELLING, "foreign_names")
+
+
+def _is_known(plain: str) -> bool:
+    return _is_tabled(plain) or is_listed(plain, *_ONE_SPELLING, "own_words", "function_words", "common_words")
+
+
+def _is_tabled(plain: str) -> bool:
+    return any(plain in table for table in (plurals(), singulars(), gentilics()))
 
 
 def _edits(ours: str, theirs: str) -> float:

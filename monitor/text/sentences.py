@@ -18,6 +18,7 @@ HEADLINE_LIMIT: Final = 120
 
 _CLOSERS: Final = "\"'»”’›)\\]}"
 _STOP: Final = re.compile(rf"[.!?؟…۔]+[{_CLOSERS}\u200e\u200f]*")
+_PARAGRAPH_ENDS: Final = frozenset("\u2029\x0c")
 _LINE: Final = re.compile(r"[^\n\r\u2028\u2029\x0b\x0c\x85]+")
 _WORD_BEFORE: Final = re.compile(r"[^\W_]+$")
 _ABBREVIATED: Final = """
@@ -45,7 +46,7 @@ def sentences(text: str) -> list[Span]:
 
 
 def paragraphs(text: str) -> list[Span]:
-    """Find the paragraphs: a blank line always ends one.
+    """Find the paragraphs: a blank line, a form feed and U+2029 always end one.
 
     A single line break ends one after the end of a sentence, and after a line shorter than half the longest line of
     its block (a heading, a list item). Any other is the wrapping of running text.
@@ -68,7 +69,7 @@ def _blocks(text: str) -> Iterator[list[Span]]:
     previous = 0
     for line in _LINE.finditer(text):
         start, end = _trim(text, *line.span())
-        if block and (start == end or _breaks(text[previous : line.start()]) > 1):
+        if block and (start == end or _is_blank(text[previous : line.start()])):
             yield block
             block = []
         if start < end:
@@ -78,8 +79,9 @@ def _blocks(text: str) -> Iterator[list[Span]]:
         yield block
 
 
-def _breaks(between: str) -> int:
-    return len(between.replace("\r\n", "\n"))
+def _is_blank(between: str) -> bool:
+    """Tell whether line breaks leave a line blank, or say themselves that a paragraph ends."""
+    return len(between.replace("\r\n", "\n")) > 1 or between in _PARAGRAPH_ENDS
 
 
 def _split(text: str, block: list[Span]) -> Iterator[Span]:
@@ -100,7 +102,7 @@ def _closes(text: str, start: int, end: int) -> bool:
 
 
 def _ends_sentence(text: str, stop: re.Match[str], end: int) -> bool:
-    marks = stop[0]
+    marks = stop[0].rstrip("\u200e\u200f")
     after = text[stop.end() : min(stop.end() + 1, end)]
     if not after or marks != ".":
         return True

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_TANWIN: Final = frozenset("\u064b\u064c\u064d")
+
+
 class Script(StrEnum):
     """What a token is made of, as far as its reading depends on it."""
 
@@ -31,8 +34,8 @@ class Token:
     """A word, a number or an address.
 
     ``key`` is folded; ``spelt`` has the letters as written, ``marks`` those on each letter (empty where none are).
-    ``prefix`` is a particle cut off before it (لـ«قسد»). ``adjoins``: between it and the token before stand only
-    spaces, quotes, brackets, dashes. ``start`` and ``end`` are half-open code points of the original.
+    ``prefix`` is a particle cut off before it (لـ«قسد»). ``sign`` is what stands between it and the token before,
+    spaces, quotes, brackets and dashes left out. ``start`` and ``end`` are half-open code points of the original.
     """
 
     key: str
@@ -41,7 +44,7 @@ class Token:
     end: int
     script: Script
     prefix: str = ""
-    adjoins: bool = True
+    sign: str = ""
     marks: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -58,7 +61,10 @@ _TOKEN: Final = re.compile(
     rf"|(?P<dotted>(?<!\w)[a-z](?:\.[a-z])+(?!\w))"
     rf"|(?P<latin>{_OTHER}+(?:['’]{_OTHER}+)*)"
 )
-_SOFT: Final = re.compile(r"[\s_#*\-‐‑‒–—―\"'«»“”„‘’‚‹›()\[\]{}<>]*")
+_SOFT: Final = re.compile(r"[\s_#*\-‐‑‒–—―\"'«»“”„‘’‚‹›()\[\]{}<>]+")
+_ONE_SIGN: Final = str.maketrans("،؛؟٪⁄", ",;?%/")
+"""Signs that writers of Arabic and of other scripts write differently."""
+
 _OPENERS: Final = "\"'«“„‘‹([{"
 _GROUPED: Final = re.compile(r"\d{1,3}(?:[,٬]\d{3})+(?:[.٫]\d+)?")
 
@@ -70,7 +76,7 @@ class _Piece:
     start: int
     end: int
     script: Script
-    adjoins: bool
+    sign: str
     prefix: str = ""
 
 
@@ -80,16 +86,21 @@ def tokenize(text: str) -> list[Token]:
     return [_token(text, folded, piece) for piece in _pieces(text, folded)]
 
 
+def has_tanwin(token: Token) -> bool:
+    """Tell whether a word carries tanwin, as names do not."""
+    return any(not _TANWIN.isdisjoint(marks) for marks in token.marks)
+
+
 def _pieces(text: str, folded: Folded) -> Iterator[_Piece]:
     """Find the tokens, each cut-off particle given to the word after it when that is near."""
     cut: _Piece | None = None
     end = 0
     for found in _TOKEN.finditer(folded.text):
         script = Script.LATIN if found.lastgroup == "dotted" else Script(found.lastgroup or "")
-        piece = _Piece(*found.span(), script, _is_soft(folded, end, found.start()))
+        piece = _Piece(*found.span(), script, _sign(folded.text[end : found.start()]))
         end = found.end()
-        if cut and piece.adjoins:
-            yield replace(piece, adjoins=cut.adjoins, prefix=folded.spelt[cut.start : cut.end])
+        if cut and not piece.sign:
+            yield replace(piece, sign=cut.sign, prefix=folded.spelt[cut.start : cut.end])
             cut = None
             continue
         if cut:
@@ -101,13 +112,14 @@ def _pieces(text: str, folded: Folded) -> Iterator[_Piece]:
         yield cut
 
 
-def _is_soft(folded: Folded, start: int, end: int) -> bool:
-    return _SOFT.fullmatch(folded.text, start, end) is not None
+def _sign(between: str) -> str:
+    """Take spaces, quotes, brackets and dashes out, which part words without breaking a phrase."""
+    return _SOFT.sub("", between).translate(_ONE_SIGN) if between not in {"", " "} else ""
 
 
 def _is_cut(text: str, folded: Folded, found: re.Match[str]) -> bool:
     """Tell whether a particle was set apart on purpose: by tatweel, or by what follows without a space."""
-    if found[0] not in CUT_PARTICLES:
+    if folded.spelt[slice(*found.span())] not in CUT_PARTICLES:
         return False
     after = folded.span(*found.span())[1]
     following = text[after : after + 1]
@@ -126,7 +138,7 @@ def _token(text: str, folded: Folded, piece: _Piece) -> Token:
     begin, finish = folded.span(start, end)
     marked = piece.script is Script.ARABIC and finish - begin > end - start
     marks = tuple(_marks(text, folded, start, end)) if marked else ()
-    return Token(key, spelt, begin, finish, piece.script, piece.prefix, piece.adjoins, marks if any(marks) else ())
+    return Token(key, spelt, begin, finish, piece.script, piece.prefix, piece.sign, marks if any(marks) else ())
 
 
 def _number(digits: str) -> str:

@@ -7,18 +7,21 @@ looks like a verbal noun is in ``not_verbal``, or its "verbs" are words that nob
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
 from monitor.text.arabic import SHADDA
 from monitor.text.forms import Form, form, split_marks
-from monitor.text.lexicon import is_listed
+from monitor.text.lexicon import is_listed, key, verbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WEAK: Final = frozenset("اويىءأإآئؤة")
+_FATHA: Final = "\u064e"
 _DAMMA: Final = "\u064f"
+_KASRA: Final = "\u0650"
 _SHORTEST: Final = 3
 _PREFIXES: Final = ("ي", "ت", "ن")
 
@@ -45,7 +48,7 @@ def conjugate(stem: Stem, how: How) -> Iterator[Form]:
     for ending in ("", "ت", "ا", "وا", "تا", "ن"):
         if word := _join_past(past, ending):
             found = form(word, how, bound=ending not in {"وا", "ن"} and not word.endswith("ى"), noun=False)
-            yield _weaken(found, SHADDA)
+            yield from _in_both_voices(found) if stem.second else [_weaken(found, SHADDA)]
     yield form(past[:-1] + "ا" if past.endswith("ى") else past + "و", how, free=False, noun=False)
     for prefix in _PREFIXES:
         for ending in ("", "ون", "وا", "ان", "ا", "و"):
@@ -55,6 +58,19 @@ def conjugate(stem: Stem, how: How) -> Iterator[Form]:
             word = vowelled + (present[:-1] + ending if present[-1] in "يى" and ending[:1] == "و" else present + ending)
             found = form(word, how, noun=False, present=True, free=ending != "و", bound=ending != "وا")
             yield _weaken_feminine(found) if stem.second and prefix == "ت" else _weaken(found, SHADDA)
+
+
+def is_verb(word: str) -> bool:
+    """Tell a third person of a listed verb, or of a derived form, from any other word without article and particle."""
+    if key(word) in _listed_persons():
+        return True
+    return any(len(noun) > _SHORTEST + 1 and not noun.endswith("ة") for noun in verbal_nouns(word))
+
+
+@cache
+def _listed_persons() -> frozenset[str]:
+    stems_listed = (Stem(past, present[1:]) for past, present in verbs())
+    return frozenset(one.key for stem in stems_listed for one in conjugate(stem, How.INFLECTED) if one.free)
 
 
 def verbal_nouns(verb: str) -> list[str]:
@@ -74,6 +90,14 @@ def _weaken(found: Form, mark: str) -> Form:
         return found
     place = next((place for place, marks in enumerate(found.marks) if mark in marks), None)
     return replace(found, weak=True, proof=None if place is None else (place, mark))
+
+
+def _in_both_voices(found: Form) -> Iterator[Form]:
+    """Vowel the past of form II, سَلَّم and سُلِّم, so that سُلَّم (a ladder) is neither."""
+    active = (_FATHA, _FATHA + SHADDA, *found.marks[2:])
+    passive = (_DAMMA, _KASRA + SHADDA, *found.marks[2:])
+    yield _weaken(replace(found, marks=active), SHADDA)
+    yield _weaken(replace(found, marks=passive), _KASRA)
 
 
 def _weaken_feminine(found: Form) -> Form:

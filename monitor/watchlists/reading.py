@@ -26,7 +26,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "any": ("except", "in"),
     "all": ("in",),
     "near": ("within", "ordered", "in"),
-    "none": ("in",),
+    "none": ("in", "within"),
     "at_least": ("of", "in"),
     "name": (),
     "exact": (),
@@ -200,13 +200,17 @@ class Reader:
     def _none(self, place: Place, where: Where | None) -> Clause:
         if place.path[-2:-1] != ("all",):
             self._tell(place, "none: takes away from something: make it an item of all:, beside what must be there")
-        elif where is None:
+        elif where is None and "within" not in place:
             message = (
-                "none: looks at the whole article, so one passing word silences it; consider in: title, lead or text"
+                "none: looks at the whole article, so one passing word silences it; consider within: sentence or "
+                "paragraph, or in: title, lead or text"
             )
             self._tell(place / "none", message, level="warning", key=True)
         clauses = self._clauses(place / "none", where)
-        return Without(f"none: {_joined(clauses, ' | ')}", clauses)
+        within = self._within(place / "within") if "within" in place else None
+        if within is not None and not all(isinstance(clause, Has) for clause in clauses):
+            self._tell(place / "none", "none: with within: takes sets of terms; put logic in a none: of its own")
+        return Without(f"none: {_joined(clauses, ' | ')}", clauses, within)
 
     def _at_least(self, place: Place, where: Where | None) -> Clause:
         given = place / "at_least"
@@ -240,10 +244,10 @@ class Reader:
         value = place.value
         if isinstance(value, str) and value in {"sentence", "paragraph"}:
             return "sentence" if value == "sentence" else "paragraph"
-        count = _number(place)
+        count = _number(place, least=0)
         if count is None:
-            self._tell(place, f"within: is a number of words from 1, sentence or paragraph; {_shown(value)} is none")
-        return count or 1
+            self._tell(place, f"within: is a number of words from 0, sentence or paragraph; {_shown(value)} is none")
+        return count or 0
 
     def _switch(self, place: Place) -> bool:
         value = str(place.value).lower()
@@ -386,10 +390,10 @@ def _words(items: Iterable[Place]) -> Iterator[tuple[Place, Kind, str]]:
                     yield word, kind, " ".join(word.value.split())
 
 
-def _number(place: Place) -> int | None:
+def _number(place: Place, least: int = 1) -> int | None:
     value = place.value
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value, re.ASCII) else 0
-    return number or None
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value, re.ASCII) else -1
+    return number if number >= least else None
 
 
 def _stray(key: str, kind: str | None) -> str:

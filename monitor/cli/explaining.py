@@ -1,0 +1,155 @@
+"""The commands that say why: what a watchlist sees in a text, and what a term finds."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from monitor.cli.frame import DEFAULT_CONFIG, FINE, FOUND, ConfigFile, Json, complain, say, settings_of, write_file
+from monitor.errors import Problems, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from monitor.matching.expressions import Term, Watchlist
+    from monitor.model import Article
+
+commands = typer.Typer()
+
+_SHOWN: Final = 25
+"""Ways of writing a term that are counted out."""
+
+
+@commands.command(
+    epilog="Examples:  monitor explain assad-extradition article.txt    "
+    "echo 'نص الخبر' | monitor explain assad-extradition -"
+)
+def explain(  # noqa: PLR0913 - options
+    watchlist: Annotated[str, typer.Argument(help="A watchlist's id or name.")],
+    file: Annotated[str, typer.Argument(help="An article: text, HTML or JSON; - is text from stdin.")] = "-",
+    *,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page, too.")] = None,
+    watchlists: Annotated[Path | None, typer.Option("--watchlists", help="Instead of the configured ones.")] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Tell why a text does or does not match."""
+    from monitor.app import wall_clock
+    from monitor.codec import to_json
+    from monitor.matching.explaining import explain as explain_article
+    from monitor.showing import explained, page, record
+
+    now = wall_clock()
+    chosen = _choose(watchlist, watchlists or settings_of(config).watchlists)
+    article = _read(file, now)
+    explanation = explain_article(chosen, article, now)
+    if html:
+        write_file(html, page(explanation, article))
+    if as_json:
+        say(to_json(record(explanation)).decode())
+    else:
+        for line in explained(explanation, article, _styles()):
+            say(line)
+    raise typer.Exit(FINE if explanation.match else FOUND)
+
+
+def _choose(wanted: str, path: Path) -> Watchlist:
+    from monitor.documents import did_you_mean
+    from monitor.watchlists.loading import load_watchlists
+
+    known = load_watchlists(path).watchlists
+    for one in known:
+        if wanted in {one.header.id, one.header.name}:
+            return one
+    raise typer.BadParameter(
+        f"no watchlist is called {wanted!r}{did_you_mean(wanted, [one.header.id for one in known])}"
+    )
+
+
+def _read(file: str, now: datetime) -> Article:
+    from monitor.ingest.archives import read_article
+
+    if file == "-" and sys.stdin.isatty():
+        raise typer.BadParameter("name a file, or give the text on stdin: echo 'نص الخبر' | monitor explain ID -")
+    data = sys.stdin.buffer.read() if file == "-" else None
+    try:
+        return read_article(Path("stdin.txt" if file == "-" else file), data, now)
+    except Problems as error:
+        complain(error.problems)
+        raise Unavailable("there is no article to explain") from None
+
+
+def _styles() -> dict[str, str]:
+    from monitor.notify.terminal import STYLES
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return STYLES if colour else {**dict.fromkeys(STYLES, ""), "mark": "*", "unmark": "*"}
+
+
+@commands.command(
+    epilog="Examples:  monitor expand تسليم    monitor expand --name طرطوس    monitor expand 'قاعدة حميميم'"
+)
+def expand(  # noqa: PLR0913 - options
+    term: Annotated[str, typer.Argument(help="A term as it stands in a watchlist.")],
+    *,
+    name: Annotated[bool, typer.Option("--name", help="Read it as {name: …}.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Read it as {exact: …}.")] = False,
+    articles: Annotated[
+        str | None, typer.Option("--articles", help="Count in these (as for backtest), not in the archive.")
+    ] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Tell how a term is read, and what it finds."""
+    from dataclasses import asdict
+
+    from monitor.codec import to_json
+    from monitor.matching.expanding import count
+    from monitor.matching.expanding import expand as expand_term
+    from monitor.showing import expanded
+
+    wanted = _term(term, name=name, exact=exact)
+    expansion = expand_term(wanted)
+    if not expansion.words:
+        raise typer.BadParameter(f"«{term}» holds no word")
+    written, read = count(wanted, _articles(articles, config))
+    common = dict(islice(sorted(written.items(), key=lambda pair: (-pair[1], pair[0])), _SHOWN))
+    if as_json:
+        say(to_json({**asdict(expansion), "written": common, "articles": read}).decode())
+    else:
+        for line in expanded(expansion, common, read):
+            say(line)
+
+
+def _term(text: str, *, name: bool, exact: bool) -> Term:
+    """Read a term as it may stand in a file: ``طرطوس``, ``name: طرطوس``, ``{exact: إس-400}``."""
+    from monitor.matching.expressions import Kind, Term
+
+    if name and exact:
+        raise typer.BadParameter("--name and --exact exclude each other")
+    kind = Kind.NAME if name else Kind.EXACT if exact else Kind.PLAIN
+    inner = text.strip().removeprefix("- ").strip().removeprefix("{").removesuffix("}")
+    key, colon, rest = inner.partition(":")
+    if colon and key.strip() in {"name", "exact"}:
+        return Term(rest.strip(), Kind(key.strip()))
+    return Term(text.strip(), kind)
+
+
+def _articles(where: str | None, config: Path) -> Iterator[Article]:
+    """Give what to count in: what is named, else the archive, else nothing."""
+    from contextlib import ExitStack
+
+    from monitor.app import wall_clock
+    from monitor.cli.replaying import archived, filed
+
+    with ExitStack() as stack:
+        if where:
+            yield from filed(where, None, wall_clock())
+        elif config.exists():
+            yield from archived(stack, config, None, wall_clock())
