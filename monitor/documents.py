@@ -92,10 +92,7 @@ def parse_document(file: Path, text: str) -> Document:
         _refuse(file, text)
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        reason = " ".join(filter(None, [error.problem, error.context])) or "no valid YAML"
-        raise Problems([Problem(file, line, column, "error", f"not valid YAML: {reason}")]) from error
+        raise Problems([_syntax(file, error)]) from error
     except YAMLError as error:
         line, column = _reader_place(text, getattr(error, "position", None))
         message = f"not valid YAML: {getattr(error, 'reason', error)}"
@@ -105,6 +102,35 @@ def parse_document(file: Path, text: str) -> Document:
     if problems:
         raise Problems(problems)
     return Document(file, data, document.values, document.keys)
+
+
+_SYNTAX: Final = (
+    ("while scanning a quoted scalar", "a quote is opened here and never closed", True),
+    ("while parsing a flow sequence", "a bracket is opened here and not closed, or an item in it needs quotes", True),
+    ("while parsing a flow mapping", "a brace is opened here and not closed, or a value in it needs quotes", True),
+    ("while parsing a flow node", "a bracket or brace is opened and never closed", False),
+    ("expected a single document", "a second document begins here (---); put it into a file of its own", False),
+    (
+        "mapping values are not allowed",
+        "a ':' too many: text with ': ' in it needs quotes, or an indent is wrong",
+        False,
+    ),
+    ("could not find expected ':'", "a key without ':', or text that goes on in a line of too small an indent", True),
+    ("while parsing a block mapping", "the indent fits no line above; keys of one thing stand in one column", False),
+    ("while parsing a block collection", "the indent fits no line above; items of one list stand in one column", False),
+    ("character '\\t' that cannot start", "a tab as indent, which YAML refuses; use spaces", False),
+    ("cannot start any token", "this cannot begin a value; write it in quotes", False),
+)
+"""What YAML's parser says, what people understand, and whether the place where it began tells more than its end."""
+
+
+def _syntax(file: Path, error: MarkedYAMLError) -> Problem:
+    said = " ".join(filter(None, [error.problem, error.context])) or "no valid YAML"
+    known = next(((words, begun) for sign, words, begun in _SYNTAX if sign in said), None)
+    marks = (error.context_mark, error.problem_mark) if known and known[1] else (error.problem_mark, error.context_mark)
+    mark = marks[0] or marks[1]
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Problem(file, line, column, "error", f"not valid YAML: {known[0] if known else said}")
 
 
 def _reader_place(text: str, position: int | None) -> tuple[int, int]:

@@ -351,6 +351,14 @@ def kind_of(path: Path) -> Part:
     return "alerts" if keys & {"receivers", "route"} else "watchlists"
 
 
+def watchlists_of(file: Path, environment: Mapping[str, str]) -> Path | None:
+    """Tell where a main file says that the watchlists are; None when it cannot be read."""
+    try:
+        return _read(load_document(file), Main, environment).watchlists
+    except Problems:
+        return None
+
+
 def check_settings(file: Path, part: Part, environment: Mapping[str, str]) -> tuple[list[Problem], Path | None]:
     """Return all that is wrong in one of the files, and for the main one also in those it names, watchlists apart.
 

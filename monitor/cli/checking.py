@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.frame import DEFAULT_CONFIG, FOUND, ConfigFile
+from monitor.cli.frame import DEFAULT_CONFIG, FOUND, ConfigFile, write_file
 from monitor.errors import Problem, Problems
 
 commands = typer.Typer()
@@ -20,15 +20,50 @@ def check(
         list[Path] | None, typer.Argument(help="Files to check; without any, all that is configured.")
     ] = None,
     *,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend the mistakes of watchlists that YAML makes easy.")] = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """Tell all that is wrong in configuration and watchlists, as file:line:col: level: message."""
+    """Tell all that is wrong in configuration and watchlists.
+
+    One line each, as file:line:col: level: message. What --fix mends is told likewise, as "fixed"; comments, order and
+    everything else of the file stay as they are.
+    """
+    for path in paths or [config]:
+        if fix:
+            _mend(path)
     problems = sorted({problem for path in paths or [config] for problem in _check(path)})
     for problem in problems:
         typer.echo(str(problem))
     if any(problem.level == "error" for problem in problems):
         raise typer.Exit(FOUND)
     typer.echo(f"no errors, {len(problems)} warnings" if problems else "no problems found", err=True)
+
+
+def _mend(path: Path) -> None:
+    """Mend the watchlists that a path is, or that a configuration names."""
+    from monitor.settings import kind_of, watchlists_of
+    from monitor.watchlists.loading import files_of
+    from monitor.watchlists.traps import mend
+
+    def kind(file: Path) -> str:
+        try:
+            return kind_of(file)
+        except Problems:
+            return "watchlists"  # what is no YAML yet may be mended
+
+    named = watchlists_of(path, os.environ) if kind(path) == "main" else path
+    if named is None or kind(named) != "watchlists":
+        return
+    for file in files_of(named):
+        try:
+            text = file.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue  # checking it will say so
+        mended, done = mend(text)
+        if done:
+            write_file(file, mended.encode())
+        for trap in done:
+            typer.echo(f"{file}:{trap.line}:{trap.column}: fixed: {trap.message}")
 
 
 def _check(path: Path) -> list[Problem]:

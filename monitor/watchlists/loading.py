@@ -17,6 +17,7 @@ from monitor.matching.expressions import Clause, Only, Watchlist
 from monitor.model import WatchlistHeader, stable_hash
 from monitor.watchlists.reading import Place, Reader
 from monitor.watchlists.schema import Entry, File
+from monitor.watchlists.traps import find_traps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,8 +52,9 @@ def load_watchlists(path: Path) -> Loaded:
     Raises:
         Problems: nothing can be used; holds every error and warning found, over all files.
     """
-    documents = _documents(path)
     problems: list[Problem] = []
+    traps: list[Problem] = []
+    documents = _documents(path, traps)
     entries = [found for document in documents for found in _entries(document, problems)]
     reader = Reader(_concepts(documents, problems), problems)
     reader.read_concepts()
@@ -60,6 +62,7 @@ def load_watchlists(path: Path) -> Loaded:
     places = _places(entries, problems)
     if not problems and not entries:
         problems.append(documents[0].problem((), "no watchlist stands here; add one below watchlists:"))
+    problems = _by_name(problems, traps)
     if any(problem.level == "error" for problem in problems):
         raise Problems(problems)
     return Loaded(
@@ -73,16 +76,20 @@ def load_watchlists(path: Path) -> Loaded:
 # --- Files -----------------------------------------------------------------------------------------------------------
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """List the watchlist files that a path stands for."""
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
 
 
-def _documents(path: Path) -> list[Document]:
-    """Read all files; without one of them the concepts of the others would seem unknown, so all must be readable."""
+def _documents(path: Path, traps: list[Problem]) -> list[Document]:
+    """Read all files; without one of them the concepts of the others would seem unknown, so all must be readable.
+
+    ``traps`` are the mistakes that have a name of their own.
+    """
     try:
-        files = _files(path)
+        files = files_of(path)
     except OSError as error:
         raise Problems([Problem(path, 1, 1, "error", f"cannot be read: {error.strerror}")]) from error
     if not files:
@@ -90,14 +97,32 @@ def _documents(path: Path) -> list[Document]:
     documents: list[Document] = []
     problems: list[Problem] = []
     for file in files:
+        named = _traps(file)
+        traps.extend(named)
         try:
             documents.append(load_document(file))
         except Problems as error:
-            problems.extend(error.problems)
+            # A parser's complaint about what has a name is only hard to understand.
+            mistakes = [problem for problem in named if problem.level == "error"]
+            problems.extend(mistakes or error.problems)
     problems += [fault for document in documents for fault in _shape_faults(document)]
     if problems:
         raise Problems(problems)
     return documents
+
+
+def _traps(file: Path) -> list[Problem]:
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        return []  # loading it will say so
+    return [Problem(file, trap.line, trap.column, trap.level, trap.message) for trap in find_traps(text)]
+
+
+def _by_name(problems: Sequence[Problem], traps: Sequence[Problem]) -> list[Problem]:
+    """Where a mistake has a name, drop what else is said about its line."""
+    lines = {(problem.file, problem.line) for problem in traps}
+    return [*traps, *(problem for problem in problems if (problem.file, problem.line) not in lines)]
 
 
 def _shape_faults(document: Document) -> Iterator[Problem]:
