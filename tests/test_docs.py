@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.installation import MONITOR, Installation
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -36,7 +41,23 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 def test_every_command_stands_in_the_readme_and_every_one_there_exists() -> None:
     table = README.split("## Commands")[1].split("\n\n")[1]
     named = set(re.findall(r"`(?:monitor )?(\w+)", "\n".join(line.split("|")[1] for line in table.splitlines()[2:])))
-    assert named == commands_of() | commands_of("dead")
+    groups = {"dead", "archive", "receivers"}
+    assert named == commands_of() | {name for group in groups for name in commands_of(group)}
+
+
+@pytest.mark.parametrize("name", ["configuration", "commands"])
+def test_the_references_are_what_the_program_says_of_itself(name: str) -> None:
+    written = (ROOT / f"docs/{name}.md").read_text("utf-8")
+    assert written == getattr(reference(), name)(), "run `make docs`"
+
+
+def reference() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs/reference.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("document", [README, GUIDE], ids=["readme", "guide"])
@@ -62,7 +83,9 @@ def test_every_room_has_a_line_in_the_architecture_and_every_line_a_room() -> No
     assert set(re.findall(r"^\| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)) == rooms
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/watchlists.md", "NOTICE"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "NOTICE", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+)
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

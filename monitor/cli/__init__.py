@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import burying, checking, explaining, replaying, reporting, serving, starting, telling, trying
+from monitor.cli import (
+    burying,
+    checking,
+    describing,
+    explaining,
+    replaying,
+    reporting,
+    serving,
+    starting,
+    telling,
+    trying,
+)
 from monitor.cli.frame import FINE, UNABLE, complain
 from monitor.errors import MonitorError, Problems
 
@@ -27,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (serving, checking, trying, explaining, replaying, reporting, starting):
+for group in (serving, checking, trying, explaining, replaying, reporting, starting, describing):
     app.add_typer(group.commands)
 app.add_typer(telling.receivers, name="receivers", help="Who is told: test.")
 app.add_typer(replaying.archive, name="archive", help="The articles of the last thirty days: export.")
