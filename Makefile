@@ -7,7 +7,7 @@ SHARED ?= ../shared
 export SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test chaos lint lock docs newcomer clean
+.PHONY: help install run test chaos bench screens lint lock docs newcomer clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ test: $(VENV)/.dev ## install, then run the tests
 
 chaos: $(VENV)/.dev ## forty kills over five hundred real articles (needs SHARED)
 	@$(BIN)/python -m pytest -q -s -m chaos tests/chaos
+
+bench: $(VENV)/.dev ## how long a check of a thousand watchlists takes, by phase
+	@$(BIN)/python -m tests.bench.check
+
+screens: $(VENV)/.dev ## the pictures of the README, taken by Chromium
+	@$(BIN)/python -m tests.screens
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts, hadolint
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md and docs/commands.md from the program itself: `make docs`.
+"""Write docs/configuration.md, docs/commands.md and docs/schemas from the program itself: `make docs`.
 
 The keys come from the models that read the files, with the text that stands beside each of them; the commands from the
 command line. A test holds both documents to what this writes.
@@ -6,6 +6,7 @@ command line. A test holds both documents to what this writes.
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_
 import typer
 from pydantic import SecretStr
 
-from monitor import settings
+from monitor import schemas, settings
 from monitor.cli import app
 from monitor.documents import Strict
 from monitor.watchlists import schema
@@ -79,6 +80,11 @@ def commands() -> str:
     for path, command in _commands(root, ("monitor",)):
         parts += [f"## {' '.join(path)}\n", "```text", _help(path, command).rstrip(), "```\n"]
     return "\n".join(parts)
+
+
+def schema(name: str) -> str:
+    """Write a JSON Schema, for editors."""
+    return json.dumps(schemas.json_schema(name), ensure_ascii=False, indent=1) + "\n"
 
 
 def _models(model: type[Strict]) -> Iterator[type[Strict]]:
@@ -163,3 +169,5 @@ def _help(path: tuple[str, ...], command: Any) -> str:  # noqa: ANN401 - typer's
 if __name__ == "__main__":
     (HERE / "configuration.md").write_text(configuration(), "utf-8")
     (HERE / "commands.md").write_text(commands(), "utf-8")
+    for name in schemas.NAMES:
+        (HERE / f"schemas/{name}.json").write_text(schema(name), "utf-8")

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from monitor.ports import Bus
 
 
-def replay(bus: Bus, since: datetime | None, tell: Callable[[str], None]) -> Iterator[Article]:
-    """Give every article version that was first seen at or after ``since`` (all that is kept: None), oldest first.
+def replay(
+    bus: Bus, since: datetime | None, tell: Callable[[str], None], until: datetime | None = None
+) -> Iterator[Article]:
+    """Give every article version first seen in [since, until) (None: no such end), oldest first.
 
     ``tell`` hears of records that are no articles.
 
@@ -33,7 +35,8 @@ def replay(bus: Bus, since: datetime | None, tell: Callable[[str], None]) -> Ite
         except Undecodable as error:
             tell(str(error))
             continue
-        if since is None or article.header.first_seen >= since:
+        seen = article.header.first_seen
+        if (since is None or seen >= since) and (until is None or seen < until):
             yield article
 
 

@@ -77,8 +77,9 @@ def _watchlists(path: Path) -> Finding:
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         return _faulty("watchlists", Problems(errors), f"monitor check {path}")
-    if problems:
-        detail = f"{path}, {len(problems)} warnings"
+    warnings = sum(problem.level == "warning" for problem in problems)
+    if warnings:
+        detail = f"{path}, {warnings} warnings"
         return Finding(what="watchlists", state="warning", detail=detail, remedy=f"monitor check {path}")
     return Finding(what="watchlists", state="ok", detail=str(path))
 

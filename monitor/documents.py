@@ -8,8 +8,10 @@ duplicate keys are refused. What the values mean is not known here.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -18,14 +20,26 @@ from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
 
 from monitor.errors import Problem, Problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from ruamel.yaml.events import Event
+
+    from monitor.errors import Level
 
 MAX_BYTES: Final = 5_000_000
 MAX_DEPTH: Final = 50
@@ -46,7 +60,7 @@ class Document:
     keys: dict[Path_, tuple[int, int]] = field(repr=False)
 
     def problem(
-        self, path: Iterable[str | int], message: str, *, level: str = "error", at_key: bool = False
+        self, path: Iterable[str | int], message: str, *, level: Level = "error", at_key: bool = False
     ) -> Problem:
         """Say what is wrong at ``path``, or at the nearest value above it that stands in the file."""
         steps = tuple(path)
@@ -54,7 +68,7 @@ class Document:
         while steps and not any(steps in known for known in places):
             steps = steps[:-1]
         line, column = next((known[steps] for known in places if steps in known), (1, 1))
-        return Problem(self.file, line, column, "warning" if level == "warning" else "error", message)
+        return Problem(self.file, line, column, level, message)
 
 
 def load_document(file: Path) -> Document:
@@ -71,13 +85,14 @@ def load_document(file: Path) -> Document:
         raise Problems([Problem(file, 1, 1, "error", f"cannot be read: {error.strerror}")]) from error
     if len(raw) > MAX_BYTES:
         raise Problems([Problem(file, 1, 1, "error", f"larger than {MAX_BYTES // 1_000_000} MB; split it")])
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or raw[:200].count(b"\0") > 20:  # noqa: PLR2004 - every second or so
+        raise Problems([Problem(file, 1, 1, "error", "the file is UTF-16; save it as UTF-8")])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        before = raw[: error.start].decode("utf-8-sig")
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise Problems([Problem(file, line, column, "error", message)]) from error
+        raise Problems([Problem(file, *_place(before, len(before)), "error", message)]) from error
     return parse_document(file, text)
 
 
@@ -87,97 +102,311 @@ def parse_document(file: Path, text: str) -> Document:
     Raises:
         Problems: it is no YAML that we accept.
     """
-    document = Document(file, None, {}, {})
+    # libyaml is twenty times as fast where it is installed, and may see more in tabs and line ends than YAML 1.2.
+    # Whatever it does not take is left to the parser in Python, whose complaints we know.
+    if _suits_libyaml(text):
+        with suppress(YAMLError):
+            return built(file, text, pure=False)
     try:
-        _refuse(file, text)
-        root = YAML(typ="safe", pure=True).compose(text)
+        return built(file, text, pure=True)
     except MarkedYAMLError as error:
-        raise Problems([_syntax(file, error)]) from error
+        raise Problems([_syntax(file, text, error)]) from error
+    except ReaderError as error:
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        message = f"a control character (U+{code:04X}) that no text holds; delete it"
+        raise Problems([Problem(file, *_place(text, error.position), "error", message)]) from error
     except YAMLError as error:
-        line, column = _reader_place(text, getattr(error, "position", None))
-        message = f"not valid YAML: {getattr(error, 'reason', error)}"
-        raise Problems([Problem(file, line, column, "error", message)]) from error
-    problems: list[Problem] = []
-    data = _convert(document, root, (), problems) if root is not None else None
-    if problems:
-        raise Problems(problems)
-    return Document(file, data, document.values, document.keys)
+        raise Problems([Problem(file, 1, 1, "error", f"not valid YAML: {error}")]) from error
 
+
+def lines_within(text: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Find the lines that go on with a value of the line above: in quotes, blocks or brackets; and in plain text.
+
+    Of text that is no YAML, as far as it can be read.
+    """
+    quoted: set[int] = set()
+    plain: set[int] = set()
+    begun: list[int | None] = []
+    with suppress(YAMLError):
+        for event in YAML(typ="safe", pure=not _suits_libyaml(text)).parse(text):
+            if isinstance(event, CollectionStartEvent):
+                begun.append(event.start_mark.line if event.flow_style else None)
+            elif isinstance(event, CollectionEndEvent):
+                first = begun.pop()
+                quoted.update(range(first + 2, event.end_mark.line + 2) if first is not None else ())
+            elif isinstance(event, ScalarEvent):
+                is_block = event.style in {"|", ">"}
+                last = event.end_mark.line + (0 if is_block else 1)
+                (plain if event.implicit[0] else quoted).update(range(event.start_mark.line + 2, last + 1))
+    return frozenset(quoted), frozenset(plain)
+
+
+HAS_LIBYAML: Final = find_spec("_ruamel_yaml") is not None
+_PECULIAR: Final = re.compile("[\t\x85\u2028\u2029\ufeff]|\r(?!\n)")
+
+
+def _suits_libyaml(text: str) -> bool:
+    return HAS_LIBYAML and not _PECULIAR.search(text)
+
+
+def _place(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, position - before.rfind("\n")
+
+
+# --- What the parser complains of ------------------------------------------------------------------------------------
 
 _SYNTAX: Final = (
-    ("while scanning a quoted scalar", "a quote is opened here and never closed", True),
-    ("while parsing a flow sequence", "a bracket is opened here and not closed, or an item in it needs quotes", True),
-    ("while parsing a flow mapping", "a brace is opened here and not closed, or a value in it needs quotes", True),
-    ("while parsing a flow node", "a bracket or brace is opened and never closed", False),
-    ("expected a single document", "a second document begins here (---); put it into a file of its own", False),
+    ("while scanning a quoted scalar", "a quote is opened here and never closed; close it, or take it out", True),
     (
-        "mapping values are not allowed",
-        "a ':' too many: text with ': ' in it needs quotes, or an indent is wrong",
+        "while parsing a flow sequence",
+        "a bracket is opened here and not closed; close it, or quote the item in which it stands open",
+        True,
+    ),
+    (
+        "while parsing a flow mapping",
+        "a brace is opened here and not closed; close it, or quote the value in which it stands open",
+        True,
+    ),
+    (
+        "while parsing a flow node",
+        "a value is missing here, or a bracket is never closed; write it, or close it",
         False,
     ),
-    ("could not find expected ':'", "a key without ':', or text that goes on in a line of too small an indent", True),
+    ("mapping values are not allowed", "a ':' too many; text with ': ' in it needs quotes", False),
+    (
+        "could not find expected ':'",
+        "a key without ':', or text that goes on in a line of too small an indent; write 'key: value'",
+        True,
+    ),
     ("while parsing a block mapping", "the indent fits no line above; keys of one thing stand in one column", False),
     ("while parsing a block collection", "the indent fits no line above; items of one list stand in one column", False),
+    ("sequence entries are not allowed", "a list cannot begin here; begin it in a line of its own", False),
+    ("while scanning a double-quoted scalar", "a backslash that says nothing; write \\\\, or use single quotes", False),
+    ("while scanning an anchor", "'&' cannot begin text in YAML; write it in quotes", True),
+    ("while scanning an alias", "'*' cannot begin text in YAML; write it in quotes", True),
+    ("a tag", "'!' cannot begin text in YAML; write it in quotes", True),
+    ("an tag", "'!' cannot begin text in YAML; write it in quotes", True),
+    ("while parsing a node", "'!' cannot begin text in YAML; write it in quotes", True),
+    ("while scanning a block scalar", "nothing but a line end follows | and >; text that begins so needs quotes", True),
+    ("directive", "'%' cannot begin a line in YAML; write the value in quotes", True),
+    ("expected '<document start>'", "this fits nothing above; mind its indent, and the ': ' behind its key", False),
     ("character '\\t' that cannot start", "a tab as indent, which YAML refuses; use spaces", False),
-    ("cannot start any token", "this cannot begin a value; write it in quotes", False),
+    ("cannot start any token", "{!r} cannot begin text in YAML; write it in quotes", False),
 )
 """What YAML's parser says, what people understand, and whether the place where it began tells more than its end."""
 
+_UNSEEN: Final = re.compile("[\u00a0\u061c\u1680\u2000-\u200f\u202a-\u202f\u205f-\u2069\u3000\ufeff]")
+_CONFLICT: Final = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
+_SPACED_COLON: Final = re.compile(rf"[\s-]*[\w-]+:{_UNSEEN.pattern}")
+_WIDE_COLON: Final = re.compile(r"^[\s-]*[\w-]+(?P<colon>[：﹕∶׃])", re.MULTILINE)
 
-def _syntax(file: Path, error: MarkedYAMLError) -> Problem:
+
+def _syntax(file: Path, text: str, error: MarkedYAMLError) -> Problem:
     said = " ".join(filter(None, [error.problem, error.context])) or "no valid YAML"
     known = next(((words, begun) for sign, words, begun in _SYNTAX if sign in said), None)
     marks = (error.context_mark, error.problem_mark) if known and known[1] else (error.problem_mark, error.context_mark)
     mark = marks[0] or marks[1]
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(file, line, column, "error", f"not valid YAML: {known[0] if known else said}")
+    if cause := _cause(text, line):
+        return Problem(file, *cause[0], "error", cause[1])
+    words = known[0] if known else said
+    if mark and "{!r}" in words:
+        words = words.format((text.split("\n")[mark.line] + " ")[mark.column])
+    if "while parsing a block" in said and text.split("\n")[line - 1][: column - 1].strip(" -"):
+        words = "text behind a closing quote or bracket; put quotes around all of it, or around nothing"
+    if "mapping values are not allowed" in said:
+        line, column, words = _colon_too_many(text, line, column, words)
+    return Problem(file, line, column, "error", f"not valid YAML: {words}")
 
 
-def _reader_place(text: str, position: int | None) -> tuple[int, int]:
-    before = text[:position] if isinstance(position, int) else ""
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+def _colon_too_many(text: str, line: int, column: int, words: str) -> tuple[int, int, str]:
+    """Tell a second ':' in a line from a line that goes on with the text of the one above."""
+    lines = text.split("\n")
+    if re.search(r":\s", lines[line - 1][: column - 1]):
+        return line, column, words
+    above = next((number for number in range(line - 1, 0, -1) if lines[number - 1].strip(" \r")), line)
+    margin = len(lines[above - 1]) - len(lines[above - 1].lstrip(" -")) + 1
+    if not re.search(r":(\s|$)", lines[above - 1]):
+        return above, margin, "a key without ':', so the lines below are read as more of it; write 'key: value'"
+    deeper = len(lines[line - 1]) - len(lines[line - 1].lstrip(" ")) + 1
+    return line, deeper, "this line is deeper than the one above and goes on with its text; keys stand in one column"
 
 
-def _refuse(file: Path, text: str) -> None:
-    """Refuse, event by event, what must not reach the composer: aliases, tags, nesting without end."""
-    depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        message = None
+def _cause(text: str, line: int) -> tuple[tuple[int, int], str] | None:
+    """Find what nobody sees, or means to write, in the line that the parser stumbles over or in the one before it."""
+    if found := _CONFLICT.search(text):
+        return _place(text, found.start()), "a conflict marker of git; resolve the conflict and remove it"
+    lines = text.split("\n")
+    for number in (line, line - 1):
+        here = lines[number - 1] if 0 < number <= len(lines) else ""
+        margin = len(here) - len(here.lstrip(" -\t" + _BLANKS))
+        if unseen := _UNSEEN.search(here, 0, margin):
+            return (number, unseen.start() + 1), f"{invisible(unseen[0])} in the indent; use spaces"
+        if spaced := _SPACED_COLON.match(here):
+            return (number, spaced.end()), f"{invisible(spaced[0][-1])} behind a ':'; write a space"
+        if wide := _WIDE_COLON.match(here):
+            return (number, wide.start("colon") + 1), f"{wide['colon']!r} is no colon to YAML; write ': '"
+    return None
+
+
+_BLANKS: Final = "".join(chr(code) for code in range(0x80, 0xFFFF) if _UNSEEN.match(chr(code)))
+
+
+def invisible(letter: str) -> str:
+    """Name a character that nobody sees: ``an invisible character (U+200F)``."""
+    return f"an invisible character (U+{ord(letter):04X})"
+
+
+# --- From events to a document ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not come; without ``path`` what stands in it does not count."""
+
+    data: list[Any] | dict[str, Any]
+    path: Path_ | None
+    key: str | None = None
+    has_key: bool = False
+    behind_key: tuple[int, int] = (1, 1)
+
+
+def built(file: Path, text: str, *, pure: bool) -> Document:
+    """Build a document of the events that one of the two parsers sees.
+
+    Raises:
+        Problems: duplicate keys, keys that are no text, aliases, anchors, tags, nesting without end, a second document.
+        YAMLError: the text is no YAML.
+    """
+    builder = _Builder(file, text.split("\n"))
+    for event in YAML(typ="safe", pure=pure).parse(text):
+        builder.take(event)
+    if builder.problems:
+        raise Problems(builder.problems)
+    return Document(file, builder.data, builder.values, builder.keys)
+
+
+class _Builder:
+    """Takes events one by one; what is refused is collected, and its value left out."""
+
+    def __init__(self, file: Path, lines: list[str]) -> None:
+        self.data: Tree = None
+        self.values: dict[Path_, tuple[int, int]] = {}
+        self.keys: dict[Path_, tuple[int, int]] = {}
+        self.problems: list[Problem] = []
+        self._file = file
+        self._lines = lines
+        self._open: list[_Open] = []
+        self._documents = 0
+
+    def take(self, event: Event) -> None:
+        """Take the next event.
+
+        Raises:
+            Problems: it makes no sense to go on.
+        """
+        if isinstance(event, CollectionEndEvent):
+            self._open.pop()
+        elif isinstance(event, NodeEvent):
+            self._refuse(event)
+            top = self._open[-1] if self._open else None
+            if top is not None and isinstance(top.data, dict) and not top.has_key:
+                self._key(event, top)
+            else:
+                self._value(event, top)
+        elif isinstance(event, DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                self._tell(event, "a second document begins here (---); put it into a file of its own")
+                raise Problems(self.problems)
+
+    def _tell(self, event: Event, message: str) -> None:
+        mark = event.start_mark
+        self.problems.append(Problem(self._file, mark.line + 1, mark.column + 1, "error", message))
+
+    def _refuse(self, event: NodeEvent) -> None:
+        quotes = "text that begins with {} needs quotes"
         if isinstance(event, AliasEvent):
-            message = f"alias *{event.anchor} is not allowed; write it out, or name a concept and use it as $name"
-        elif isinstance(event, (ScalarEvent, CollectionStartEvent)) and (tag := getattr(event, "tag", None)):
-            message = f"tag {tag} is not allowed; remove it"
-        elif depth > MAX_DEPTH:
-            message = f"nested more than {MAX_DEPTH} levels deep"
-        if message:
-            mark = event.start_mark
-            raise Problems([Problem(file, mark.line + 1, mark.column + 1, "error", message)])
+            remedy = f"name a concept and use it as $name, or write it out; {quotes.format('*')}"
+            self._tell(event, f"alias *{event.anchor} is not allowed; {remedy}")
+        elif event.anchor:
+            self._tell(event, f"anchor &{event.anchor} is not allowed; take it out; {quotes.format('&')}")
+        elif tag := getattr(event, "tag", None):
+            written = str(tag).replace("tag:yaml.org,2002:", "!!")
+            self._tell(event, f"tag {written} is not allowed; remove it; {quotes.format('!')}")
+        if isinstance(event, CollectionStartEvent) and len(self._open) >= MAX_DEPTH:
+            self._tell(event, f"nested more than {MAX_DEPTH} levels deep; a file of ours needs fewer than ten")
+            raise Problems(self.problems)
+
+    def _key(self, event: NodeEvent, top: _Open) -> None:
+        top.has_key, top.key = True, None
+        if not isinstance(event, ScalarEvent):
+            if not isinstance(event, AliasEvent):
+                self._tell(event, "a key must be plain text; text in brackets or braces needs quotes")
+                self._open.append(_Open([] if isinstance(event, SequenceStartEvent) else {}, None))
+            return
+        key = str(event.value)
+        bare = key.strip(_BLANKS + " ")
+        if key != bare and (unseen := _UNSEEN.search(key)):
+            self._tell(event, f"{invisible(unseen[0])} at an end of the key {bare!r}; delete it")
+        top.behind_key = (event.end_mark.line + 1, event.end_mark.column + 2)
+        if key in top.data and top.path is not None:
+            first = self.keys[(*top.path, key)][0]
+            self._tell(event, f"key {key!r} stands here twice (first in line {first}); keep one, or join them")
+            return
+        top.key = key
+        if top.path is not None:
+            self.keys[(*top.path, key)] = (event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _value(self, event: NodeEvent, top: _Open | None) -> None:
+        path = self._step(top)
+        data: Any = None
+        if isinstance(event, CollectionStartEvent):
+            data = [] if isinstance(event, SequenceStartEvent) else {}
+        elif isinstance(event, ScalarEvent) and not (event.implicit[0] and event.value in _NOTHING):
+            data = str(event.value)
+            self._look_below(event)
+        if path is not None:
+            # The parsers disagree on where an empty value of a key stands: it stands behind its key.
+            is_empty = isinstance(event, ScalarEvent) and event.start_mark.index == event.end_mark.index
+            behind_key = top is not None and isinstance(top.data, dict) and is_empty
+            here = (event.start_mark.line + 1, event.start_mark.column + 1)
+            self.values[path] = top.behind_key if top is not None and behind_key else here
+        if top is None:
+            self.data = data
+        elif isinstance(top.data, list):
+            top.data.append(data)
+        elif top.key is not None:
+            top.data[top.key] = data
+        if isinstance(event, CollectionStartEvent):
+            self._open.append(_Open(data, path))
+
+    def _look_below(self, event: ScalarEvent) -> None:
+        """Refuse an item that is so deep that it goes on with the text of the one above."""
+        first, last = event.start_mark.line, event.end_mark.line
+        if event.implicit[0] and first != last:
+            for number in range(first + 1, min(last + 1, len(self._lines))):
+                margin = len(self._lines[number]) - len(self._lines[number].lstrip())
+                if self._lines[number].startswith("- ", margin):
+                    message = f"this line goes on with the text of line {first + 1}; give both dashes the same indent"
+                    self.problems.append(Problem(self._file, number + 1, margin + 1, "error", message))
+
+    @staticmethod
+    def _step(top: _Open | None) -> Path_ | None:
+        """Give the path of a value that comes now, and expect a key behind it."""
+        if top is None:
+            return ()
+        top.has_key = False
+        if top.path is None:
+            return None
+        if isinstance(top.data, list):
+            return (*top.path, len(top.data))
+        return (*top.path, top.key) if top.key is not None else None
 
 
-def _convert(document: Document, node: Node, path: Path_, problems: list[Problem]) -> Tree:
-    document.values[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, ScalarNode):
-        return None if str(node.tag).endswith(":null") else str(node.value)
-    if isinstance(node, SequenceNode):
-        return [_convert(document, child, (*path, index), problems) for index, child in enumerate(node.value)]
-    assert isinstance(node, MappingNode)  # noqa: S101 - the composer makes no other node
-    mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if not isinstance(key_node, ScalarNode):
-            problems.append(Problem(document.file, *place, "error", "a key must be plain text"))
-            continue
-        key = str(key_node.value)
-        if key in mapping:
-            first = document.keys[(*path, key)][0]
-            problems.append(
-                Problem(document.file, *place, "error", f"key {key!r} stands here twice (first in line {first})")
-            )
-            continue
-        document.keys[(*path, key)] = place
-        mapping[key] = _convert(document, value_node, (*path, key), problems)
-    return mapping
+_NOTHING: Final = frozenset({"", "~", "null", "Null", "NULL"})
+"""Plain scalars that stand for nothing (YAML 1.2, core schema)."""
 
 
 # --- Models ------------------------------------------------------------------------------------------------------
@@ -186,7 +415,13 @@ def _convert(document: Document, node: Node, path: Path_, problems: list[Problem
 class Strict(BaseModel):
     """A frozen model that reports each unknown key with the nearest known one."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -232,7 +467,23 @@ def _problems(document: Document, error: ValidationError) -> Iterable[Problem]:
         elif fault["type"] == "missing":
             yield document.problem(path, f"key {str(fault['loc'][-1])!r} is missing")
         else:
-            yield document.problem(path, _plain(fault["msg"]))
+            yield document.problem(path, _plain(fault["msg"]) + _likely_cause(document, path))
+
+
+def _likely_cause(document: Document, path: Path_) -> str:
+    """Name what looks right to people and is something else to YAML, where a value that is wrong holds it."""
+    value: Any = document.data
+    for step in path:
+        value = value[step]
+    words = [value] if isinstance(value, str) else list(value or ())
+    text = "\n".join(word for word in words if isinstance(word, str))
+    if comma := re.search("[،؛]", text):
+        return f"; «{comma[0]}» separates nothing in YAML, write each in a line of its own"
+    if quote := re.search("[“”„‘’«»]", text):
+        return f"; {quote[0]} is no quote to YAML, write straight ones"
+    if unseen := _UNSEEN.search(text):
+        return f"; {invisible(unseen[0])} stands in it, delete it"
+    return "; a dash without its space makes no item, write '- '" if re.search(r"^-\w", text, re.MULTILINE) else ""
 
 
 def _standing(document: Document, location: Iterable[str | int]) -> Path_:
@@ -247,6 +498,8 @@ def _standing(document: Document, location: Iterable[str | int]) -> Path_:
 def _plain(message: str) -> str:
     message = re.sub(r"^(Value error|Assertion failed), ", "", message)
     message = re.sub(r" or instance of \w+$", "", message.replace("Input should be", "this should be"))
+    message = re.sub(r"a valid boolean.*", "true or false", message)
+    message = re.sub(r"a valid integer.*", "a whole number, in the digits 0 to 9", message)
     return message.replace("a valid dictionary", "a mapping (key: value)").replace("a valid tuple", "a list")
 
 

@@ -28,18 +28,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+Level = Literal["error", "warning", "note"]
+
+
 class MonitorError(Exception):
     """Root of the tree."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong in a file, where it is, and what to do about it. Lines and columns count from 1."""
+    """One thing wrong in a file, where it is, and what to do about it. Lines and columns count from 1.
+
+    A note tells what nobody needs to mend.
+    """
 
     file: Path
     line: int
     column: int
-    level: Literal["error", "warning"]
+    level: Level
     message: str
 
     def __str__(self) -> str:

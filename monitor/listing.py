@@ -128,13 +128,17 @@ def dead_whole(filed: FiledLetter) -> str:
 
 
 def summary_lines(summary: Summary, watchlists: Iterable[str]) -> Iterator[str]:
-    """Give a table of the watchlists, most matches first, each with its newest headlines."""
-    yield f"{'matches':>7}  {'a day':>6}  {'likely':>6}  watchlist"
-    for name in sorted(watchlists, key=lambda name: (-summary.tallies[name].matches, name)):
+    """Give a table of the watchlists, most articles first, each with its newest headlines.
+
+    ``likely`` are those of the articles that a spelling variant only has found.
+    """
+    yield f"{'articles':>8}  {'a day':>6}  {'likely':>6}  watchlist"
+    for name in sorted(watchlists, key=lambda name: (-len(summary.tallies[name].articles), name)):
         tally = summary.tallies[name]
-        yield f"{tally.matches:>7}  {tally.matches / summary.days:>6.1f}  {tally.likely:>6}  {name}"
+        articles = len(tally.articles)
+        yield f"{articles:>8}  {articles / summary.days:>6.1f}  {tally.likely:>6}  {name}"
         for match in tally.newest:
-            yield f"{'':25}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
+            yield f"{'':26}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
@@ -142,12 +146,13 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     for what, names in (("added", comparison.added), ("removed", comparison.removed), ("changed", comparison.changed)):
         for name in names:
             difference = comparison.differences[name]
-            counts = f"{len(difference.gained)} gained, {len(difference.lost)} lost, {difference.kept} as before"
+            gained, lost = difference.gained, difference.lost
+            counts = f"{len(gained.articles)} gained, {len(lost.articles)} lost, {difference.kept} as before"
             yield f"{name} ({what}): {counts}"
-            for sign, matches in (("+", difference.gained), ("-", difference.lost)):
-                yield from (f"  {sign} {_found_in(match)}" for match in matches[:NEWEST])
-                if len(matches) > NEWEST:
-                    yield f"  {sign} … and {len(matches) - NEWEST} more (--json has all)"
+            for sign, tally in (("+", gained), ("-", lost)):
+                yield from (f"  {sign} {_found_in(match)}" for match in tally.newest)
+                if len(tally.articles) > NEWEST:
+                    yield f"  {sign} … and {len(tally.articles) - NEWEST} more (--json has all)"
     yield f"watchlists that did not change: {len(comparison.unchanged)}"
 
 

@@ -299,7 +299,8 @@ class Decision:
 class Claim:
     """A notification that one worker may send until ``lease_until``.
 
-    ``attempts`` counts this one; ``owed_since`` is when it was decided, or sent again by a person.
+    ``attempts`` counts this one; ``owed_since`` is when it was decided, or sent again by a person. ``earlier`` is the
+    receipt of the newest message about the same that reached the same destination, if there is one.
     """
 
     notification: Notification
@@ -307,16 +308,21 @@ class Claim:
     lease_until: datetime
     attempts: int
     owed_since: datetime
+    earlier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """How a claim ended, at ``at``: pending means again from ``not_before`` on."""
+    """How a claim ended, at ``at``: pending means again from ``not_before`` on.
+
+    ``receipt`` is what the channel said of where a sent message stands.
+    """
 
     state: Literal["sent", "pending", "failed"]
     at: datetime
     not_before: datetime | None = None
     error: str | None = None
+    receipt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -442,8 +448,10 @@ class Store(SourceStore, AlertStore, DeadStore, Protocol):
 class Sender(Protocol):
     """What delivery needs of a channel."""
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str) -> str | None:
         """Deliver one message to one destination, once; never retries by itself.
+
+        Returns where it stands, if the channel can edit what it sent: a text that only the channel understands.
 
         Raises:
             DeliveryError: it was not delivered, or may have been (a lost reply); ``retryable`` says what to do.

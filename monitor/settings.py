@@ -31,6 +31,9 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Strict)
 _ID: Final = re.compile(r"[\w][\w.-]*")
 _WEB_ADDRESS: Final = re.compile(r"https?://[^/\s]+")
+_SECRET: Final = re.compile(r"[!-~]+")
+_RELAY: Final = re.compile(r"[a-z][a-z0-9+.-]*://.", re.ASCII | re.IGNORECASE)
+_CHANNEL: Final = re.compile(r"#?[\w.-]+")
 
 
 def _as_list(value: object) -> object:
@@ -57,14 +60,23 @@ class Source(Strict):
     """One thing polled. ``backfill`` is what the first poll may tell: nothing, all, or what is at most so old."""
 
     id: str
+    """What it is called in lists, metrics and `only:`."""
     url: str | None = None
+    """A feed: RSS, Atom or JSON Feed."""
     folder: RelativePath | None = None
+    """A folder of `.txt`, `.html`, `.json` and `.jsonl` files."""
     interval: Duration | None = None
+    """Time between polls: 5 minutes for feeds, 2 seconds for folders, unless it says so."""
     lang: str | None = None
+    """Its language, for articles that do not say."""
     tier: int | None = Field(default=None, ge=1)
+    """How much it is trusted, 1 the most."""
     backfill: Literal["none", "all"] | timedelta | None = None
+    """What of its back issues may alert: `none`, `all`, or what is at most so old. Folders: all, feeds: none."""
     max_age: Duration | None = None
+    """Articles older than this are recorded and alert nobody. Feeds: 48h."""
     settle: Duration = timedelta(seconds=1)
+    """How long a file must stand still before it is read."""
 
     @field_validator("id")
     @classmethod
@@ -118,12 +130,14 @@ class Sources(Strict):
     """config/sources.yaml."""
 
     sources: tuple[Source, ...] = ()
+    """What is polled."""
 
 
 class Email(Strict):
     """Mail to each of these addresses, one message a recipient."""
 
     to: Texts = Field(min_length=1)
+    """One address or a list of them."""
 
     @field_validator("to")
     @classmethod
@@ -144,12 +158,34 @@ class Slack(Strict):
     webhook: SecretStr | None = None
     """An incoming webhook's address, instead of both."""
 
+    @field_validator("channel")
+    @classmethod
+    def _channel(cls, value: str | None) -> str | None:
+        if value is None:
+            raise ValueError('a channel\'s name stands in quotes, "#levant": a bare # begins a comment')
+        if not _CHANNEL.fullmatch(value):
+            raise ValueError(f'{value!r} is no channel; write its name, such as "#levant", or its id')
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _SECRET.fullmatch(value.get_secret_value()):
+            raise ValueError("this is no token; it begins with xoxb- and holds no spaces")
+        return value
+
+    @field_validator("webhook")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        given = value.get_secret_value() if value else None
+        if given is not None and not (_WEB_ADDRESS.match(given) and _SECRET.fullmatch(given)):
+            raise ValueError("a webhook is an address: it begins with https:// and holds no spaces")
+        return value
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.webhook is None) == (self.token is None) or (self.token is None) != (self.channel is None):
             raise ValueError("slack: has either channel: and token:, or webhook:")
-        if self.webhook and not _WEB_ADDRESS.match(self.webhook.get_secret_value()):
-            raise ValueError("a webhook begins with https://")
         return self
 
     @property
@@ -164,6 +200,13 @@ class Apprise(Strict):
     url: Annotated[tuple[SecretStr, ...], BeforeValidator(_as_list)] = Field(min_length=1)
     """Addresses as Apprise writes them (`ntfy://…`, `tgram://…`), each a destination of its own."""
 
+    @field_validator("url")
+    @classmethod
+    def _addresses(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(_RELAY.match(url.get_secret_value()) for url in value):
+            raise ValueError("an address as Apprise writes it begins with the service's name, such as ntfy://")
+        return value
+
 
 def _hidden(what: str, secret: SecretStr | None) -> str:
     """Name an address that is a secret: always the same, and of no use to who reads it."""
@@ -174,8 +217,11 @@ class Receiver(Strict):
     """A named set of channel targets."""
 
     email: Email | None = None
+    """Mail."""
     slack: Slack | None = None
+    """Slack."""
     apprise: Apprise | None = None
+    """Anything that Apprise knows."""
     terminal: bool = False
     """Print every message to where monitor runs."""
     file: RelativePath | None = None
@@ -201,36 +247,52 @@ class RouteMatch(Strict):
     """What an alert must be for a route to take it; each given key must hold, each list is an or."""
 
     severity: Annotated[tuple[Severity, ...], BeforeValidator(_as_list)] = ()
+    """Any of these."""
     owner: Texts = ()
+    """Any of these."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """All of these."""
 
 
 class Route(Strict):
     """A node of the route tree: the first child that takes an alert decides, else the node itself."""
 
     receiver: Texts = ()
+    """Who is told: one or a list of receivers."""
     match: RouteMatch = RouteMatch()
+    """What an alert must be."""
     group_wait: Duration | None = None
+    """How long alerts are gathered into one message."""
     routes: tuple[Route, ...] = ()
+    """Looked at in order, before this one."""
 
 
 class Smtp(Strict):
     """The mail server. ``tls`` is starttls, implicit (port 465) or none."""
 
     host: str
+    """Its name or address."""
     port: int = Field(default=587, ge=1, le=65535)
+    """587 with starttls, 465 with implicit, usually."""
     tls: Literal["starttls", "implicit", "none"] = "starttls"
+    """How it is encrypted."""
     user: str | None = None
+    """To sign in with."""
     password: SecretStr | None = None
+    """To sign in with; from the environment or a file."""
     sender: str = Field(alias="from")
+    """Who the mails are from."""
 
 
 class Alerts(Strict):
     """config/alerts.yaml: who is told, and how."""
 
     receivers: dict[str, Receiver]
+    """Named sets of channel targets."""
     route: Route
+    """Who is told of what."""
     smtp: Smtp | None = None
+    """The mail server."""
 
 
 class Web(Strict):
@@ -260,11 +322,17 @@ class Main(Strict):
     """config/monitor.yaml."""
 
     bus: Address
+    """`sqlite:PATH`, or `kafka://host:9092,host:9092`."""
     store: Address
+    """`sqlite:PATH`."""
     watchlists: RelativePath
+    """A file, or a folder of them."""
     sources: RelativePath
+    """The file that says what is polled."""
     alerts: RelativePath
+    """The file that says who is told."""
     web: Web | None = None
+    """Where health and metrics are served."""
 
     @field_validator("bus")
     @classmethod

@@ -1,21 +1,24 @@
-"""A server that answers as Slack's web API and webhooks do: tokens, channels, limits of blocks, 429 and failures."""
+"""A server that answers as Slack's web API and webhooks do: tokens, channels, limits of blocks, edits and bad days."""
 
 from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TOKEN: Final = "xoxb-the-token"
-HOOK: Final = "/services/T0/B0/the-secret"
-MOST_BLOCKS, MOST_TEXT, MOST_IN_ALL = 50, 40_000, 13_200
+SECRET: Final = "the-secret"
+HOOK: Final = f"/services/T0/B0/{SECRET}"
+NAMES: Final = {"#levant": "C0LEVANT", "#closed": "C0CLOSED"}
+JOINED: Final = {"C0LEVANT"}
+MOST_BLOCKS, MOST_TEXT, MOST_IN_BLOCK, MOST_IN_ALL = 50, 40_000, 3_000, 13_200
 _PIECES: Final = {
     "rich_text": {"rich_text_section", "rich_text_quote"},
     "rich_text_section": {"text", "link"},
@@ -25,50 +28,100 @@ _PIECES: Final = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says next, instead of what it would."""
+    """What the server says next, instead of what it would.
+
+    With ``kept`` the message is taken all the same, as by a server whose answer got lost; ``hang_up`` gives no answer,
+    and ``drips`` one that never ends, a byte now and then.
+    """
 
     status: int = 200
     body: str = '{"ok": true}'
     headers: dict[str, str] = field(default_factory=dict)
+    kept: bool = False
     hang_up: bool = False
+    drips: bool = False
 
 
 @dataclass
 class SlackServer:
-    """A running server: what was posted, and what it says next."""
+    """A running server: what was posted, in order and as it stands after edits, and what it says next."""
 
     port: int
     posts: list[dict[str, Any]] = field(default_factory=list)
     script: list[Answer] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+    asked: int = 0
+
+    @property
+    def origin(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
     @property
     def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/"
+        return f"http://{self.origin}/api/"
 
     @property
     def hook(self) -> str:
-        return f"http://127.0.0.1:{self.port}{HOOK}"
+        return f"http://{self.origin}{HOOK}"
+
+    def clear(self) -> None:
+        self.posts.clear()
+        self.script.clear()
+        self.asked = 0
 
     def answer(self, path: str, token: str, post: dict[str, Any]) -> Answer:
         """Judge a request as Slack does."""
+        self.asked += 1
         if self.script:
-            return self.script.pop(0)
-        hook = not path.startswith("/api/")
-        fault = self._fault(path, token, post)
-        if fault is None and not path.endswith("auth.test"):
-            self.posts.append(post)
-        if hook:
+            said = self.script.pop(0)
+            if said.kept:
+                self._keep(post)
+            return said
+        if not path.startswith("/api/"):
+            fault = "invalid_token" if path != HOOK else fault_of(post)
+            if fault is None:
+                self._keep(post)
             return Answer(400 if fault else 200, fault or "ok")
-        return Answer(200, json.dumps({"ok": False, "error": fault} if fault else {"ok": True, "ts": "1.2"}))
+        return Answer(body=json.dumps(self._call(path.removeprefix("/api/"), token, post)))
 
-    def _fault(self, path: str, token: str, post: dict[str, Any]) -> str | None:
-        if path.startswith("/api/") and token != TOKEN:
-            return "invalid_auth"
-        if not path.startswith("/api/") and path != HOOK:
-            return "invalid_token"
-        if path.endswith("chat.postMessage") and post.get("channel") != "#levant":
-            return "channel_not_found"
-        return None if path.endswith("auth.test") else fault_of(post)
+    def _call(self, method: str, token: str, post: dict[str, Any]) -> dict[str, Any]:
+        methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "auth.test": lambda _: {"ok": True, "bot_id": "B0"},
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+        }
+        if token != TOKEN:
+            return _no("invalid_auth" if token else "not_authed")
+        return methods[method](post) if method in methods else _no("unknown_method")
+
+    def _post(self, post: dict[str, Any]) -> dict[str, Any]:
+        """Take a message for a channel by its name or its id."""
+        given = post.get("channel", "")
+        channel = NAMES.get("#" + given.removeprefix("#"), given)
+        if channel not in NAMES.values():
+            return _no("channel_not_found")
+        fault = "not_in_channel" if channel not in JOINED else fault_of(post)
+        return _no(fault) if fault else {"ok": True, "channel": channel, "ts": self._keep(post)}
+
+    def _update(self, post: dict[str, Any]) -> dict[str, Any]:
+        """Replace a message; its channel is known by its id only."""
+        if post.get("channel") not in JOINED:
+            return _no("channel_not_found")
+        number = next((n for n, one in enumerate(self.posts) if one["ts"] == post.get("ts")), None)
+        fault = "message_not_found" if number is None else fault_of(post)
+        if fault or number is None:
+            return _no(fault or "")
+        self.posts[number] = post
+        return {"ok": True, "channel": post["channel"], "ts": post["ts"]}
+
+    def _keep(self, post: dict[str, Any]) -> str:
+        ts = f"1700000000.{len(self.posts):06}"
+        self.posts.append({**post, "ts": ts})
+        return ts
+
+
+def _no(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}
 
 
 def fault_of(post: dict[str, Any]) -> str | None:
@@ -78,18 +131,32 @@ def fault_of(post: dict[str, Any]) -> str | None:
         return "no_text"
     if len(post.get("text", "")) > MOST_TEXT:
         return "msg_too_long"
-    if len(blocks) > MOST_BLOCKS or not all(block["type"] == "rich_text" and _is_right(block) for block in blocks):
+    if len(blocks) > MOST_BLOCKS or not all(_is_block(block) for block in blocks):
         return "invalid_blocks"
     return "msg_blocks_too_long" if len("".join(texts(blocks))) > MOST_IN_ALL else None
 
 
-def _is_right(piece: dict[str, Any]) -> bool:
-    elements: list[dict[str, Any]] = piece.get("elements", [])
+def _is_block(block: dict[str, Any]) -> bool:
+    if block["type"] == "context":
+        elements = block.get("elements", [])
+        return set(block) <= {"type", "elements"} and 1 <= len(elements) <= 10 and all(map(_is_plain_text, elements))
+    return block["type"] == "rich_text" and _is_rich(block)
+
+
+def _is_plain_text(element: dict[str, Any]) -> bool:
+    known = element["type"] == "plain_text" and set(element) <= {"type", "text", "emoji"}
+    return known and 1 <= len(element["text"]) <= MOST_IN_BLOCK
+
+
+def _is_rich(piece: dict[str, Any]) -> bool:
     if piece["type"] == "text":
         return set(piece) <= {"type", "text", "style"} and bool(piece["text"])
     if piece["type"] == "link":
-        return set(piece) <= {"type", "url", "text", "style"} and piece["url"].startswith(("http://", "https://"))
-    return bool(elements) and all(one["type"] in _PIECES[piece["type"]] and _is_right(one) for one in elements)
+        known = set(piece) <= {"type", "url", "text", "style"} and piece["url"].startswith(("http://", "https://"))
+        return known and len(piece["url"]) <= MOST_IN_BLOCK
+    elements: list[dict[str, Any]] = piece.get("elements", [])
+    fits = sum(len(one.get("text", "")) for one in elements) <= MOST_IN_BLOCK
+    return bool(elements) and fits and all(one["type"] in _PIECES[piece["type"]] and _is_rich(one) for one in elements)
 
 
 def texts(pieces: list[dict[str, Any]]) -> Iterator[str]:
@@ -106,24 +173,35 @@ def slack_server() -> Iterator[SlackServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            if "json" in (self.headers.get("Content-Type") or ""):
-                post = json.loads(body or "{}")
-            else:
-                post = {key: values[0] for key, values in parse_qs(body).items()}
-                post["blocks"] = json.loads(post.get("blocks", "[]"))
             token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            answer = running.answer(self.path, token, post)
+            answer = running.answer(self.path, token, self._read())
             if answer.hang_up:
-                running.posts.append(post)
                 self.close_connection = True
                 return
+            with suppress(ConnectionError):  # whoever asked may have left
+                self._reply(answer)
+
+        def do_GET(self) -> None:
+            self.do_POST()  # where a redirection leads
+
+        def _read(self) -> dict[str, Any]:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            if "json" in (self.headers.get("Content-Type") or ""):
+                posted: dict[str, Any] = json.loads(body or "{}")
+                return posted
+            fields: dict[str, Any] = {key: values[0] for key, values in parse_qs(body).items()}
+            return {**fields, "blocks": json.loads(fields.get("blocks", "[]"))}
+
+        def _reply(self, answer: Answer) -> None:
+            body = answer.body.encode("utf-8", "surrogateescape")
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body.encode())))
+            self.send_header("Content-Length", str(10**9 if answer.drips else len(body)))
             self.end_headers()
-            self.wfile.write(answer.body.encode())
+            while answer.drips and not running.closing.wait(0.02):
+                self.wfile.write(b" ")
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -135,5 +213,6 @@ def slack_server() -> Iterator[SlackServer]:
         try:
             yield running
         finally:
+            running.closing.set()
             server.shutdown()
             thread.join()

@@ -19,13 +19,16 @@ from monitor.archive import article_line, replay
 from monitor.bus.embedded import EmbeddedBus
 from monitor.codec import encode
 from monitor.errors import Problem, Unavailable
-from monitor.ingest.archives import MAX_LINE, read_articles
+from monitor.ingest.archives import MAX_LINE, read_articles, read_given
+from monitor.ingest.folders import MAX_BYTES
 from monitor.matching import compile_watchlists
 from monitor.matching.expressions import Has, Term, TermSet, Watchlist
 from monitor.model import Article, Header, WatchlistHeader
 from monitor.ports import Outgoing
+from monitor.watchlists.backtesting import match_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -44,10 +47,18 @@ def read(where: Path | None) -> tuple[list[Article], list[Problem]]:
     return list(read_articles(where, NOW, told.append)), told
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress], ids=["plain", "gz", "xz"])
-def test_the_articles_of_a_backtest_keep_their_ids(tmp_path: Path, pack: type[bytes]) -> None:
-    suffix = {"bytes": "", "compress": ".gz" if pack is gzip.compress else ".xz"}[pack.__name__]
-    file = write(tmp_path / f"a.jsonl{suffix}", pack(f'{LINE}\n\n{{"id": "8", "text": "جملة. وأخرى."}}'.encode()))
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+    ".XZ": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_the_articles_of_a_backtest_keep_their_ids(tmp_path: Path, suffix: str) -> None:
+    lines = f'{LINE}\n\n{{"id": "8", "text": "جملة. وأخرى."}}'
+    file = write(tmp_path / f"a.jsonl{suffix}", PACKED[suffix](lines.encode()))
     (one, other), _ = read(file)
     assert (one.header.id, one.header.title, one.header.titled, one.text) == ("7", "عنوان", True, "نص")
     assert (other.header.id, other.header.title, other.header.titled) == ("8", "جملة.", False)
@@ -60,33 +71,74 @@ def test_source_tier_and_first_seen_are_taken_over_so_that_only_means_what_it_me
     assert (header.id, header.source, header.tier, header.first_seen.day) == ("7", "agency", 1, 1)
 
 
-@given(
-    parts=st.lists(
-        st.one_of(
-            st.sampled_from(
-                ["ميناء طرطوس", "وبميناء  طرطوس", "\x00", "\x1f", "\r\n", "\u2029", "\u202e", "ً", "🛳️", ". "]
-            ),
-            st.text(max_size=8),
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["ميناء طرطوس", "وبميناء  طرطوس", "ميناء\x01طرطوس", "ميناء\x1f\x7f طرطوس", "ميناء\r\nطرطوس", "مِينَاء طَرْطُوس"]
         ),
-        max_size=12,
-    )
-)
-def test_a_place_in_evidence_is_the_same_place_in_the_text_as_it_was_given(
-    parts: list[str], tmp_path_factory: pytest.TempPathFactory
+        st.sampled_from(["\x00", "\x0b", "\r\n", "\r", "\u2029", "\u202e", "\u2067", "ً", "🛳️", ". ", "\n\n"]),
+        st.text(max_size=8),
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(title=PIECES, text=PIECES)
+def test_a_place_in_evidence_is_the_same_place_in_the_words_as_they_were_given(
+    title: str, text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    text = "".join(parts) + " ميناء طرطوس"
-    line = json.dumps({"id": "1", "title": text[::-1], "text": text})
-    ((article,), _) = read(write(tmp_path_factory.getbasetemp() / "offsets.jsonl", line))
-    (match,) = compile_watchlists([TARTUS]).match(article, NOW)
-    for one in match.evidence:
-        assert text[one.start : one.end] == one.text
+    fields = {"title": title, "text": f"{text} ميناء طرطوس"}
+    (given,) = read_given(
+        write(tmp_path_factory.getbasetemp() / "offsets.jsonl", json.dumps({"id": 1, **fields})), NOW, print
+    )
+    (match,) = compile_watchlists([TARTUS]).match(given.article, NOW)
+    line = json.loads(match_line(match, given.id, given.fields))
+    assert line["article"] == 1
+    for one in line["evidence"]:
+        words = fields[one["field"]]
+        assert one["quote"] in words
+        assert all(words[part["start"] : part["end"]] == part["text"] for part in (one, *one["mentions"]))
+
+
+def test_half_a_character_is_one_character_in_what_is_told(tmp_path: Path) -> None:
+    line = r'{"id": "1", "text": "في \ud83d ميناء طرطوس"}'
+    (given,) = read_given(write(tmp_path / "a.jsonl", line), NOW, print)
+    (match,) = compile_watchlists([TARTUS]).match(given.article, NOW)
+    (one,) = json.loads(match_line(match, given.id, given.fields))["evidence"]
+    assert (one["start"], one["quote"]) == (5, "في \ufffd ميناء طرطوس")
+
+
+@pytest.mark.parametrize("value", [7, "7", "day/paper/7", -1])
+def test_an_id_is_told_as_it_was_given(tmp_path: Path, value: str | int) -> None:
+    (given,) = read_given(write(tmp_path / "a.jsonl", json.dumps({"id": value, "text": "x"})), NOW, print)
+    assert (given.id, given.article.header.id) == (value, str(value))
+
+
+@pytest.mark.parametrize("value", [True, 1.5, ["x"], {}])
+def test_an_id_that_is_neither_text_nor_number_is_told(tmp_path: Path, value: object) -> None:
+    lines = "\n".join([json.dumps({"id": value, "text": "x"}), LINE])
+    articles, told = read(write(tmp_path / "a.jsonl", lines))
+    assert [article.header.id for article in articles] == ["7"]
+    assert [problem.message for problem in told] == ['"id" is no text']
 
 
 def test_a_folder_gives_relative_paths_as_ids(tmp_path: Path) -> None:
     write(tmp_path / "sub" / "b.txt", "date 2026-01-28 وصل.")
     write(tmp_path / "a.json", LINE)
     write(tmp_path / "c.jsonl", LINE)
-    assert [article.header.id for article in read(tmp_path)[0]] == ["a.json", "7", "sub/b.txt"]
+    write(tmp_path / "d.jsonl.gz", gzip.compress(LINE.replace('"7"', '"9"').encode()))
+    write(tmp_path / "readme.md")
+    assert [article.header.id for article in read(tmp_path)[0]] == ["a.json", "7", "9", "sub/b.txt"]
+
+
+def test_a_lone_text_or_page_is_one_article(tmp_path: Path) -> None:
+    ((article,), _) = read(write(tmp_path / "b.txt", "date 2026-01-28 وصل.\nثم غادر."))
+    assert (article.header.id, article.text) == ("b.txt", "وصل.\nثم غادر.")
+
+
+def test_lines_in_a_folder_are_read_one_by_one_however_large_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", f"{LINE}\n" * (MAX_BYTES // len(LINE) + 1))
+    assert sum(1 for _ in read_articles(tmp_path, NOW, print)) > MAX_BYTES // len(LINE)
 
 
 def test_standard_input_is_read_as_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,14 +162,15 @@ def test_a_bad_file_in_a_folder_is_told_with_its_place_and_the_rest_goes_on(tmp_
     write(tmp_path / "a.jsonl", f"{LINE}\nnonsense\n")
     write(tmp_path / "b.txt", "  ")
     write(tmp_path / "c.txt", "وصل.")
+    write(tmp_path / "d.jsonl.gz", LINE)
     articles, told = read(tmp_path)
     assert [article.header.id for article in articles] == ["7", "c.txt"]
-    assert [(problem.file.name, problem.line) for problem in told] == [("a.jsonl", 2), ("b.txt", 1)]
+    assert [(problem.file.name, problem.line) for problem in told] == [("a.jsonl", 2), ("b.txt", 1), ("d.jsonl.gz", 1)]
 
 
 def test_an_archive_cut_short_gives_what_is_there_and_tells(tmp_path: Path) -> None:
-    lines = "\n".join(f'{{"id": "{number}", "text": "{number * 7919}"}}' for number in range(60_000))
-    cut = write(tmp_path / "a.jsonl.xz", lzma.compress(lines.encode())[:-20_000])
+    lines = "\n".join(f'{{"id": "{number}", "text": "{number * 7919}"}}' for number in range(20_000))
+    cut = write(tmp_path / "a.jsonl.xz", lzma.compress(lines.encode())[:-8_000])
     articles, told = read(cut)
     assert len(articles) > 1_000
     assert [problem.message.split(":")[0] for problem in told][-1] == "cannot be read from here on"
@@ -125,9 +178,15 @@ def test_an_archive_cut_short_gives_what_is_there_and_tells(tmp_path: Path) -> N
 
 def test_what_is_missing_or_no_archive_at_all_is_unavailable(tmp_path: Path) -> None:
     plain = write(tmp_path / "b.jsonl.gz", LINE)
-    for file in (tmp_path / "none.jsonl", plain):
+    for file in (tmp_path / "none.jsonl", tmp_path / "none.txt", plain, write(tmp_path / "c.jsonl", "{\n[]\n")):
         with pytest.raises(Unavailable, match=str(file)):
             read(file)
+
+
+def test_nothing_at_all_is_no_fault(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.jsonl", "\n")) == ([], [])
+    (tmp_path / "empty").mkdir()
+    assert read(tmp_path / "empty") == ([], [])
 
 
 # --- The archive -----------------------------------------------------------------------------------------------------
@@ -149,7 +208,7 @@ def test_the_archive_written_out_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert [replace(one, header=replace(one.header, content_hash="")) for one in again] == articles
 
 
-def test_a_replay_begins_with_what_was_first_seen_then_and_tells_what_is_no_article(tmp_path: Path) -> None:
+def test_a_replay_has_what_was_first_seen_in_between_and_tells_what_is_no_article(tmp_path: Path) -> None:
     headers = [
         Header(id=str(day), title="", source="s", content_hash="", first_seen=datetime(2026, 11, day, tzinfo=UTC))
         for day in (1, 2)
@@ -160,5 +219,7 @@ def test_a_replay_begins_with_what_was_first_seen_then_and_tells_what_is_no_arti
     told: list[str] = []
     assert [one.header.id for one in replay(bus, None, told.append)] == ["1", "2"]
     assert len(told) == 1
-    assert [one.header.id for one in replay(bus, datetime(2026, 11, 2, tzinfo=UTC), told.append)] == ["2"]
+    day = datetime(2026, 11, 2, tzinfo=UTC)
+    assert [one.header.id for one in replay(bus, day, told.append)] == ["2"]
+    assert [one.header.id for one in replay(bus, None, told.append, day)] == ["1"]
     bus.close()

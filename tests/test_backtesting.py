@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.bus.embedded import EmbeddedBus
+from monitor.codec import encode
 from monitor.errors import Problems, Unavailable
 from monitor.listing import comparison_lines, summary_lines
 from monitor.matching import compile_watchlists
@@ -16,7 +19,7 @@ from monitor.model import Article, Header
 from monitor.watchlists.backtesting import Comparison, Summary
 from monitor.watchlists.loading import load_watchlists
 from monitor.watchlists.versions import load_earlier
-from tests.installation import Installation
+from tests.installation import MONITOR, Installation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,12 +68,36 @@ def test_a_summary_tells_matches_a_day_how_many_are_likely_only_and_the_newest(t
         summary.add(one, matcher.match(one, NOW))
     lines = [visible(line) for line in summary_lines(summary, [one.header.id for one in lists])]
     assert [line.split() for line in (lines[0], lines[1], lines[4])] == [
-        ["matches", "a", "day", "likely", "watchlist"],
+        ["articles", "a", "day", "likely", "watchlist"],
         ["2", "0.5", "1", "ports"],
         ["0", "0.0", "0", "rain"],
     ]
     assert lines[2].strip() == "2026-11-22  وصل بوتن  «بوتن»"
     assert lines[3].strip() == "2026-11-20  وصلت سفينة إلى ميناء طرطوس  «ميناء طرطوس»"
+
+
+def test_a_further_version_of_an_article_counts_once(tmp_path: Path) -> None:
+    lists = watchlists(tmp_path)
+    summary, matcher = Summary(), compile_watchlists(lists)
+    for text in ("وصلت سفينة إلى ميناء طرطوس", "غادرت السفينة ميناء طرطوس"):
+        one = article(1, text)
+        summary.add(one, matcher.match(one, NOW))
+    assert (summary.matches, len(summary.tallies["ports"].articles), len(summary.tallies["ports"].newest)) == (2, 1, 1)
+
+
+def test_a_large_change_is_counted_whole_and_shown_by_its_newest(tmp_path: Path) -> None:
+    before = watchlists(tmp_path)
+    comparison = Comparison(before, watchlists(tmp_path, LISTS.replace("مطر", "سفينة")))
+    changes = [
+        change
+        for number in range(10)
+        for change, _ in comparison.add(article(number, f"سفينة {number}", days=number), NOW)
+    ]
+    assert changes == ["gained"] * 10
+    lines = [visible(line) for line in comparison_lines(comparison)]
+    assert lines[0] == "rain (changed): 10 gained, 0 lost, 0 as before"
+    assert [line.split()[2] for line in lines[1:4]] == ["0", "1", "2"]
+    assert lines[4] == "  + … and 7 more (--json has all)"
 
 
 def test_a_change_is_told_by_what_it_gains_and_loses(tmp_path: Path) -> None:
@@ -147,20 +174,91 @@ def test_a_fault_of_that_time_is_told_with_its_place_at_that_time(repository: Pa
         load_earlier(repository / "lists.yaml", "HEAD")
 
 
-def test_the_command_compares_the_archive_with_an_earlier_commit(tmp_path: Path) -> None:
+# --- The archive, from outside ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Installation:
+    """An installation whose archive holds three articles, two of which match."""
     desk = Installation(tmp_path / "desk", watchlists=LISTS)
-    desk.put("one.txt", "وصلت سفينة إلى ميناء طرطوس")
-    assert desk("run", "--until-idle").returncode == 0
-    git(desk.folder, "init")
-    git(desk.folder, "add", "watchlists.yaml")
-    git(desk.folder, "commit", "-m", "first")
-    desk.write("watchlists.yaml", LISTS.replace("      - ميناء طرطوس\n", ""))
-    shown = desk("backtest", "--against", "HEAD")
-    assert shown.stdout.splitlines()[0] == "ports (changed): 0 gained, 1 lost, 0 as before"
-    (line,) = desk("backtest", "--against", "HEAD", "--json").stdout.splitlines()
-    assert (json.loads(line)["change"], json.loads(line)["watchlist"]) == ("lost", "ports")
-    exported = desk("archive", "export", "--since", "1h").stdout
-    assert json.loads(exported)["text"] == "وصلت سفينة إلى ميناء طرطوس"
-    assert desk("archive", "export", "--output", str(tmp_path / "week.jsonl.xz")).returncode == 0
-    again = desk("backtest", "--articles", str(tmp_path / "week.jsonl.xz"), "--json")
-    assert (again.returncode, again.stderr.splitlines()[-1]) == (0, "articles: 1, watchlists: 2, matches: 0")
+    seen = datetime.now(UTC) - timedelta(minutes=5)
+    headers = [
+        Header(id="1", title="وصلت سفينة", titled=False, source="s", content_hash="1", first_seen=seen, lang="ar"),
+        Header(id="2", title="وصل بوتن", source="s", content_hash="2", first_seen=seen, published=NOW, tier=1),
+        Header(id="3", title="لا شيء", source="s", content_hash="3", first_seen=seen, url="https://example.org/3"),
+    ]
+    texts = ("وصلت سفينة إلى ميناء طرطوس\r\n\r\nنص.", "نص  الخبر", "لا شيء")
+    bus = EmbeddedBus(desk.folder / "var" / "bus.db")
+    bus.publish("articles", [encode(Article(header=one, text=text)) for one, text in zip(headers, texts, strict=True)])
+    bus.close()
+    return desk
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
+def test_the_archive_matches_the_same_when_it_is_written_out_and_read_back(filled: Installation, suffix: str) -> None:
+    file = filled.folder / f"week.jsonl{suffix}"
+    written = filled("archive", "export", "--since", "1h", "--output", str(file))
+    assert (written.returncode, written.stderr) == (0, "articles: 3\n")
+    matches = filled.lines("backtest", "--since", "1h")
+    assert [match["watchlist"] for match in matches] == ["ports", "ports"]
+    assert filled.lines("backtest", "--articles", str(file)) == matches
+    assert [path.name for path in filled.folder.glob(".*")] == []
+
+
+def test_the_archive_is_cut_by_age(filled: Installation) -> None:
+    assert len(filled("archive", "export", "--output", "-").stdout.splitlines()) == 3
+    assert filled("archive", "export", "--until", "1h").stdout == ""
+    assert filled("archive", "export", "--since", "1h", "--until", "2h").returncode == 2
+    assert filled("archive", "export", "--output", str(filled.folder / "none" / "x.jsonl")).returncode == 3
+
+
+def test_articles_of_a_file_are_as_old_as_they_say(filled: Installation) -> None:
+    seen = {"id": 1, "text": "مطر", "first_seen": "2020-01-01T00:00:00Z"}
+    published = {"id": 2, "text": "مطر", "published": "2020-01-01"}
+    lines = "\n".join(map(json.dumps, (seen, published, {"id": 3, "text": "مطر"})))
+    done = filled("backtest", "--articles", "-", "--since", "7d", "--json", stdin=lines)
+    assert [json.loads(line)["article"] for line in done.stdout.splitlines()] == [3]
+
+
+def test_what_can_be_read_in_no_line_ends_with_three(filled: Installation) -> None:
+    done = filled("backtest", "--articles", "-", stdin="nonsense\n")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[-1] == "monitor: <stdin>: no article could be read"
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is_and_results_stay_on_stdout(filled: Installation) -> None:
+    file = filled.folder / "all.jsonl"
+    file.write_text("\n".join(json.dumps({"id": number, "text": "مطر"}) for number in range(50)), "utf-8")
+    terminal, side = os.openpty()
+    done = subprocess.run(
+        [*MONITOR, "backtest", "--articles", str(file), "--json"],
+        env={**filled.environment, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=side,
+        check=True,
+        timeout=60,
+    )
+    os.close(side)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert [json.loads(line)["article"] for line in done.stdout.splitlines()] == list(range(50))
+    assert "50 articles" in shown
+    assert 'watchlist":' not in shown
+
+
+def test_the_command_compares_the_archive_with_an_earlier_commit(filled: Installation) -> None:
+    git(filled.folder, "init")
+    git(filled.folder, "add", "watchlists.yaml")
+    git(filled.folder, "commit", "-m", "first")
+    filled.write("watchlists.yaml", LISTS.replace("      - ميناء طرطوس\n", ""))
+    shown = filled("backtest", "--against", "HEAD")
+    assert [visible(line) for line in shown.stdout.splitlines()] == [
+        "ports (changed): 0 gained, 1 lost, 1 as before",
+        "  - وصلت سفينة  «ميناء طرطوس»",
+        "watchlists that did not change: 1",
+    ]
+    assert shown.stderr == "articles: 3, watchlists that changed: 1\n"
+    (line,) = filled.lines("backtest", "--against", "HEAD")
+    assert (line["change"], line["watchlist"], line["article"]) == ("lost", "ports", "1")
+    assert line["evidence"][0]["text"] == "ميناء طرطوس"
+    assert filled("backtest", "--against", "nonsense").returncode == 3

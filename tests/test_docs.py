@@ -51,6 +51,11 @@ def test_the_references_are_what_the_program_says_of_itself(name: str) -> None:
     assert written == getattr(reference(), name)(), "run `make docs`"
 
 
+@pytest.mark.parametrize("name", ["watchlists", "config", "sources", "alerts"])
+def test_the_schemas_for_editors_are_what_the_program_prints(name: str) -> None:
+    assert (ROOT / f"docs/schemas/{name}.json").read_text("utf-8") == reference().schema(name), "run `make docs`"
+
+
 def reference() -> ModuleType:
     spec = importlib.util.spec_from_file_location("reference", ROOT / "docs/reference.py")
     assert spec

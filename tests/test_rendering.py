@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-import resource
+import os
+import re
 import unicodedata
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -22,25 +22,18 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from monitor.model import Alert, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
-from monitor.notify.display import clean, cut, cut_front, direction, isolate, web_link
+from monitor.notify.display import clean, cut, cut_front, direction, enclose, isolate, paragraph, web_link
 from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import compose
-from monitor.notify.templating import NAMES
 from monitor.notify.terminal import plain
+from tests import browser
 
 GOLDEN: Final = Path(__file__).parent / "data" / "messages"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir())
 NOW: Final = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 RENDERER: Final = Renderer()
-
-
-def overridden(overrides: Path, given: Notification) -> Message:
-    """Render with an operator's templates."""
-    with closing(Renderer(overrides)) as renderer:
-        return renderer.render(given)
 
 
 # --- Golden messages -----------------------------------------------------------------------------------------------
@@ -111,8 +104,8 @@ def test_more_alerts_than_can_be_read_are_counted() -> None:
     message = RENDERER.render(many)
     for text in (message.text, message.html, plain(message.terminal)):
         assert "53 alerts" in text
-        assert "… and 3 more alerts" in text
-        assert text.count("Assad extradition") == 50
+        assert "… and 13 more alerts" in text
+        assert text.count("Assad extradition") == 40
     assert len(json.loads(message.data)["alerts"]) == 53
 
 
@@ -135,6 +128,153 @@ def test_words_in_the_midst_of_endless_text_are_shown_with_what_stands_around_th
     assert line.endswith(" after…")
     assert "the port of *Tartus* today" in line
     assert len(line) < 340
+
+
+# --- The HTML part -------------------------------------------------------------------------------------------------
+
+
+class Texts(HTMLParser):
+    """Collects each text of the body with the attributes of what it stands in, and every style."""
+
+    VOID = frozenset({"meta"})
+    INLINE = frozenset({"a", "bdi", "mark", "span"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[tuple[str, dict[str, str | None]]] = []
+        self.marked: list[str] = []
+        self.styles = ""
+        self._open: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.styles += f"{given.get('style', '')};"
+        if tag not in self.VOID:
+            self._open.append((tag, given))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        tags = [tag for tag, _ in self._open]
+        if tags[-1:] == ["style"]:
+            self.styles += data
+        elif "body" in tags and data.strip():
+            self.texts.append((data, next(given for tag, given in reversed(self._open) if tag not in self.INLINE)))
+            if tags[-1] == "mark":
+                self.marked.append(data)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_text_of_a_mail_says_which_way_it_runs(case: str) -> None:
+    texts = Texts(RENDERER.render(notification(case)).html).texts
+    assert texts
+    for text, around in texts:
+        assert around.get("dir") in {"ltr", "rtl"}, text
+
+
+def test_an_arabic_line_says_its_language_and_stands_at_the_right() -> None:
+    texts = dict(Texts(RENDERER.render(notification("acronym-first")).html).texts)
+    around = texts["BBC: موسكو ترفض التعليق على طلب "]
+    assert (around["dir"], around["lang"]) == ("rtl", "ar")
+    assert "text-align:right" in (around["style"] or "")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_words_that_were_found_are_marked_in_both_parts(case: str) -> None:
+    message = RENDERER.render(notification(case))
+    marked = Texts(message.html).marked
+    assert sorted(marked) == sorted(re.findall(r"(?<!\w)\*([^*\n]+)\*", message.text)) or case == "hostile"
+    assert all(f"*{words}*" in message.text for words in marked)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mail_fetches_nothing(case: str) -> None:
+    message = RENDERER.render(notification(case))
+    styles = Texts(message.html).styles.lower()
+    assert not re.search(r"url\(|@import|expression|src", styles)
+    assert Tags(message.html).attributes.isdisjoint({"src", "srcset", "background", "poster", "data"})
+
+
+def test_however_much_is_found_a_mail_is_not_cut_and_says_how_much_it_leaves_out() -> None:
+    words = "'الأسد' & <b> " * 400
+    found = [evidence(words, "الأسد", 0, words)] * 30
+    quotes = [replace(one, quote_start=number, start=number + 1, end=number + 9) for number, one in enumerate(found)]
+    (alert,) = one_alert(words, *quotes, name="<" * 80, source=">" * 80, url="https://e.org/" + "a" * 1900).alerts
+    given = replace(one_alert(""), alerts=(alert,) * 60, cause="group:1")
+    message = RENDERER.render(given)
+    assert_harmless(message)
+    left = re.search(r"… and (\d+) more alerts", message.text)
+    assert left
+    assert len(Texts(message.html).marked) > 0
+    assert message.html.count("<h2 ") + int(left[1]) == 60
+
+
+# --- In a browser --------------------------------------------------------------------------------------------------
+
+UNSTYLED: Final = re.compile(r"<style>.*?</style>", re.DOTALL)
+WIDE: Final = "return [page.documentElement.scrollWidth, page.documentElement.clientWidth]"
+FAINT: Final = """
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => part / 255)
+    .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  const colour = window.getComputedStyle(element).backgroundColor;
+  return colour === "rgba(0, 0, 0, 0)" ? behind(element.parentElement) : colour;
+};
+return [...page.body.querySelectorAll("*")]
+  .filter((element) => element.getClientRects().length
+    && [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .map((element) => {
+    const lights = [light(window.getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
+    return [(lights[0] + 0.05) / (lights[1] + 0.05), element.textContent];
+  })
+  .filter(([contrast]) => contrast < 4.5)
+"""
+PLACES: Final = """
+const places = {};
+for (const word of ["BBC", "ترفض", "طلب"]) {
+  const texts = page.createTreeWalker(page.querySelector("h2"), 4);
+  while (texts.nextNode()) {
+    const at = texts.currentNode.data.indexOf(word);
+    if (at < 0) continue;
+    const range = page.createRange();
+    range.setStart(texts.currentNode, at);
+    range.setEnd(texts.currentNode, at + word.length);
+    places[word] = range.getBoundingClientRect().left;
+  }
+}
+return places
+"""
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[str]:
+    """Every golden mail; skips without a browser, but not in CI."""
+    if not browser.find():
+        reason = "needs Chromium (Debian: apt-get install chromium fonts-noto-core)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return [RENDERER.render(notification(case)).html for case in CASES]
+
+
+def test_no_mail_is_wider_than_a_small_phone_with_style_sheet_and_without(pages: list[str]) -> None:
+    for wide, room in browser.ask([*pages, *(UNSTYLED.sub("", page) for page in pages)], WIDE, width=320):
+        assert wide <= room <= 320
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_word_of_a_mail_stands_out_from_what_is_behind_it(pages: list[str], dark: bool) -> None:
+    assert browser.ask(pages, FAINT, width=390, dark=dark) == [[]] * len(pages)
+
+
+def test_an_arabic_headline_that_begins_with_an_acronym_reads_from_the_right(pages: list[str]) -> None:
+    (places,) = browser.ask([pages[CASES.index("acronym-first")]], PLACES, width=600)
+    assert places["BBC"] > places["ترفض"] > places["طلب"]
 
 
 # --- Anything that a publisher may write ---------------------------------------------------------------------------
@@ -199,9 +339,12 @@ def test_whatever_is_written_gives_a_harmless_message_and_a_valid_mail(
 
 
 OUR_TAGS: Final = frozenset(
-    {"html", "head", "meta", "title", "body", "div", "p", "h2", "a", "bdi", "strong", "span", "blockquote", "mark"}
+    "html head meta title style body div table tr td p h2 a bdi span mark".split()  # noqa: SIM905 - easier to read
 )
-OUR_ATTRIBUTES: Final = frozenset({"lang", "charset", "name", "content", "style", "dir", "href", "rel"})
+OUR_ATTRIBUTES: Final = frozenset(
+    "lang charset name content style dir href rel class role align width cellpadding cellspacing".split()  # noqa: SIM905
+)
+GMAIL_CUTS_AT: Final = 102_400
 ACTIVE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 ORDERING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
@@ -233,13 +376,17 @@ def assert_harmless(message: Message) -> None:
     assert all(link.startswith(("http://", "https://")) for link in html.links)
     for shown in (message.subject, message.text, plain(message.terminal)):
         for line in shown.split("\n"):
-            assert line.count("\u2068") == line.count("\u2069")
-            assert "\u2068" not in line.replace("\u2068", "", 2), "at most the headline's and the label's"
+            isolates = sum(map(line.count, "\u2066\u2067\u2068"))
+            assert isolates == line.count("\u2069")
+            assert isolates <= 2, "at most the headline's and the label's"
+            assert "\u200f" not in line.lstrip(" ")[1:], "a mark stands at the beginning only"
     for shown in (message.subject, message.text, html.text, plain(message.terminal)):
-        for character in set(shown) - set("\n\u2068\u2069"):
+        for character in set(shown) - set("\n\u2066\u2067\u2068\u2069\u200f"):
             assert unicodedata.category(character) not in ACTIVE, ascii(character)
             assert unicodedata.bidirectional(character) not in ORDERING
-            assert character not in "\u200e\u200f\u061c"
+            assert character not in "\u200e\u061c"
+    assert not set(html.text) & set("\u2066\u2067\u2068\u2069\u200f")
+    assert len(message.html.encode()) < GMAIL_CUTS_AT
     assert "\n" not in message.subject
     assert all(ord(byte) >= 32 or byte == "\n" for byte in message.data.decode())
 
@@ -319,113 +466,6 @@ def one_alert(
     )
 
 
-# --- Templates of the operator -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("template", "error", "line"),
-    [
-        ("{{ digest.why }}\n{{ digest.nothing }}", "UndefinedError", 2),
-        ("{{ nothing }}", "UndefinedError", 1),
-        ("fine\n\n{% if %}", "TemplateSyntaxError", 3),
-        ("{% for report in digest.reports %}", "TemplateSyntaxError", 1),
-        ("{{ digest.why | no_such_filter }}", "TemplateAssertionError", 1),
-        ("{{ digest.__class__.__mro__ }}", "SecurityError", 1),
-        ("{{ ''.__class__ }}", "SecurityError", 1),
-        ("{{ digest.reports[99].title }}", "UndefinedError", 1),
-        ("{% include 'missing.txt' %}", "TemplateNotFound", 1),
-        ("\n{{ 1 // 0 }}", "ZeroDivisionError", 2),
-        ("{{ digest.why + 1 }}", "TypeError", 1),
-        ("{% set x = styles.update({'bold': ''}) %}", "SecurityError", 1),
-        ("{{ range(999999999) | list }}", "OverflowError", 1),
-        (b"\xff\xfe no utf-8", "UnicodeDecodeError", None),
-    ],
-)
-def test_a_broken_template_is_told_and_the_built_in_one_speaks(
-    tmp_path: Path, template: str | bytes, error: str, line: int | None
-) -> None:
-    name = "message.html"
-    (tmp_path / name).write_bytes(template if isinstance(template, bytes) else template.encode())
-    given = notification("several")
-    with capture_logs() as logs:
-        message = overridden(tmp_path, given)
-    assert message == RENDERER.render(given)
-    (told,) = logs
-    assert told["event"] == "template failed, built-in text used"
-    assert told["log_level"] == "warning"
-    assert told["template"] == name
-    assert told["error"].startswith(f"{error}: ")
-    assert told["line"] == line
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{{ 'A' * 10**9 }}",
-        "{{ 'x'.center(900000000) }}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}{{ 'x' * 999 }}{% endfor %}{% endfor %}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-        "{% macro more(x) %}{{ more(x ~ x) }}{% endmacro %}{{ more('xxxxxxxx') }}",
-        "{% include 'message.txt' %}",
-        "{% set ns = namespace(x='x' * 99999) %}{% for a in range(99999) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
-        "{{ 10 ** (10 ** 9) }}",
-        "{{ cycler.__init__.__globals__.os.system('true') }}",
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "{{ '{0.__class__}'.format(digest) }}",
-    ],
-)
-def test_a_hostile_template_is_stopped_and_the_built_in_text_is_sent(tmp_path: Path, template: str) -> None:
-    (tmp_path / "message.txt").write_text(template, "utf-8")
-    given = notification("arabic")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with capture_logs() as logs:
-        assert overridden(tmp_path, given) == RENDERER.render(given)
-    assert [told["event"] for told in logs] == ["template failed, built-in text used"]
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kilobytes in the service itself"
-
-
-def test_a_template_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
-    with (tmp_path / "message.txt").open("wb") as file:
-        file.truncate(1 << 30)
-    given = notification("arabic")
-    with capture_logs() as logs:
-        assert overridden(tmp_path, given) == RENDERER.render(given)
-    assert "memory" in logs[0]["error"]
-
-
-def test_each_kind_of_template_can_fail_by_itself(tmp_path: Path) -> None:
-    for name in NAMES:
-        (tmp_path / name).write_text("{{ nothing }}", "utf-8")
-    given = notification("arabic")
-    with capture_logs() as logs:
-        assert overridden(tmp_path, given) == RENDERER.render(given)
-    assert sorted(told["template"] for told in logs) == list(NAMES)
-
-
-def test_a_working_template_replaces_only_its_own_part(tmp_path: Path) -> None:
-    (tmp_path / "subject.txt").write_text("\nWATCH:\r\n{{ digest.title }}\n\n", "utf-8")
-    given = notification("arabic")
-    with capture_logs() as logs:
-        message = overridden(tmp_path, given)
-    assert message == replace(RENDERER.render(given), subject="WATCH: موسكو تنفي بحث تسليم الأسد")
-    assert not logs
-
-
-def test_a_template_sees_only_cleaned_text(tmp_path: Path) -> None:
-    (tmp_path / "message.txt").write_text("{{ digest }}", "utf-8")
-    (tmp_path / "message.html").write_text("{{ digest.title }}{{ digest.reports[0].label }}", "utf-8")
-    message = overridden(tmp_path, notification("hostile"))
-    assert not set("\u202e\u2028\x0b\x85\x1b\x9b\0") & set(message.text + message.html)
-    assert not Tags(message.html).tags
-
-
-def test_a_folder_of_templates_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
-    given = notification("arabic")
-    with capture_logs() as logs:
-        assert overridden(tmp_path / "missing", given) == RENDERER.render(given)
-    assert not logs
-
-
 # --- Text made safe ------------------------------------------------------------------------------------------------
 
 
@@ -460,21 +500,37 @@ def test_text_is_cut_at_a_word_where_one_ends_in_reach() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("طرطوس and more", "rtl"),
-        ("NATO في طرطوس", "ltr"),
+        ("غادرت السفينة Tartus", "rtl"),
+        ("BBC: عاجل من دمشق", "rtl"),
+        ("NATO في طرطوس", "rtl"),
+        ("Sparta-IV تغادر طرطوس بعد إعلان NATO", "rtl"),
+        ("الأسد has left the building", "ltr"),
+        ("Protesters shout «الشعب يريد» in Damascus", "ltr"),
         ("12 «طرطوس»", "rtl"),
+        ("طرطوس https://news.example/a https://news.example/b", "rtl"),
         ("", "ltr"),
         ("2026!", "ltr"),
         ("שלום", "rtl"),
     ],
 )
-def test_a_paragraph_runs_as_its_first_strong_character(text: str, expected: str) -> None:
+def test_a_line_runs_as_its_words_do_whatever_it_begins_with(text: str, expected: str) -> None:
     assert direction(text) == expected
 
 
 def test_only_text_with_right_to_left_letters_is_isolated() -> None:
     assert isolate("Tartus, 2026") == "Tartus, 2026"
-    assert isolate("Tartus طرطوس") == "\u2068Tartus طرطوس\u2069"
+    assert isolate("سفينة تغادر Tartus") == "\u2068سفينة تغادر Tartus\u2069"
+
+
+def test_an_isolate_says_which_way_it_runs_where_its_first_letter_would_mislead() -> None:
+    assert enclose("BBC: عاجل من دمشق") == "\u2067BBC: عاجل من دمشق\u2069"
+    assert enclose("الأسد has left the building") == "\u2066الأسد has left the building\u2069"
+
+
+def test_a_line_by_itself_begins_on_its_own_side_wherever_it_is_shown() -> None:
+    assert paragraph("BBC: عاجل من دمشق") == "\u200f\u2067BBC: عاجل من دمشق\u2069"
+    assert paragraph("سفينة تغادر") == "\u200f\u2068سفينة تغادر\u2069"
+    assert paragraph("A ship leaves") == "A ship leaves"
 
 
 @pytest.mark.parametrize(
@@ -487,6 +543,7 @@ def test_only_text_with_right_to_left_letters_is_isolated() -> None:
         ('https://news.example/"><script>', "https://news.example/%22%3E%3Cscript%3E"),
         ("https://bank.example@evil.example/", "https://evil.example/"),
         ("http://[2001:db8::1]:80/", "http://[2001:db8::1]:80/"),
+        (f"https://news.example/{'a' * 2000}", None),
         ("javascript:alert(1)", None),
         ("javascript://news.example/%0aalert(1)", None),
         ("ftp://news.example/", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -108,12 +109,37 @@ route: {receiver: [bot, hook]}
     assert "s3cret" not in f"{told}{settings}"
 
 
-@pytest.mark.parametrize(
-    "slack", ["{}", "{channel: x}", "{token: x}", "{webhook: 'https://e.org/', token: x}", "{webhook: ftp.example.org}"]
-)
+@pytest.mark.parametrize("slack", ["{}", "{channel: x}", "{token: x}", "{webhook: 'https://e.org/', token: x}"])
 def test_slack_needs_a_channel_with_a_token_or_a_webhook(tmp_path: Path, slack: str) -> None:
     said = complaint(tmp_path, alerts=f"receivers:\n  a: {{slack: {slack}}}\nroute: {{receiver: a}}\n")
-    assert "alerts.yaml:2:14: error: slack: has either" in said or "a webhook begins with https://" in said
+    assert "alerts.yaml:2:14: error: slack: has either" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("slack: {token: s3cret, channel: }", '2:38: error: a channel\'s name stands in quotes, "#levant"'),
+        ("slack: {token: s3cret, channel: 'a b'}", "2:39: error: 'a b' is no channel"),
+        ("slack: {token: '', channel: x}", "2:22: error: this is no token"),
+        ("slack: {token: 's3cret \u200f', channel: x}", "2:22: error: this is no token"),
+        ("slack: {webhook: ftp.example.org/s3cret}", "2:24: error: a webhook is an address"),
+        ("slack: {webhook: 'https://e.org/s3cret x'}", "2:24: error: a webhook is an address"),
+        ("apprise: {url: s3cret}", "2:22: error: an address as Apprise writes it begins"),
+        ("apprise: {url: []}", "2:22: error: "),
+    ],
+)
+def test_a_target_that_cannot_be_one_is_told_without_its_secret(tmp_path: Path, target: str, says: str) -> None:
+    said = complaint(tmp_path, alerts=f"receivers:\n  a: {{{target}}}\nroute: {{receiver: a}}\n")
+    assert f"alerts.yaml:{says}" in said
+    assert "s3cret" not in said
+
+
+def test_apprise_without_its_package_is_told_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)  # as where it is not installed
+    said = complaint(tmp_path, alerts="receivers:\n  a: {apprise: {url: json://e.org}}\nroute: {receiver: a}\n")
+    assert 'alerts.yaml:2:16: error: apprise: needs the package of that name: pip install "monitor[apprise]"' in said
 
 
 def test_one_channel_name_with_two_tokens_is_a_fault(tmp_path: Path) -> None:

@@ -21,6 +21,16 @@ HEAD = "watchlists:\n  - name: x\n    terms:\n"
 @pytest.mark.parametrize(
     ("line", "mended"),
     [
+        ("      - #قوات سوريا  # them", '      - "#قوات سوريا"  # them'),
+        ("      - name: #قسد", '      - name: "#قسد"'),
+        ("      -\tقسد", "      -  قسد"),
+        ("      - !عاجل", '      - "!عاجل"'),
+        ("      - *قسد*", '      - "*قسد*"'),
+        ("      - ‘قسد’", '      - "قسد"'),
+        ("      – قسد", "      - قسد"),
+        ("      •قسد", "      - قسد"),
+        ("      - name:\u00a0طرطوس", "      - name: طرطوس"),
+        ("    severity\u200f: high", "    severity: high"),
         ("      - #قسد", '      - "#قسد"'),
         ("      -قسد", "      - قسد"),
         ("\t- قسد", "  - قسد"),
@@ -65,6 +75,12 @@ def test_windows_line_ends_stay() -> None:
         "      - «قسد» تنفي",
         "      # - #قسد",
         "      - قال الوزير: نعم",
+        "      - #first of several\n        name: x",
+        "      - any: #these\n          - x",
+        "    terms: #these\n    - x",
+        '      - "قال\n        -قسد\n        – @x"',
+        "      - الجزيرة 2",
+        "      - *alias",
     ],
 )
 def test_what_is_right_is_left_alone(line: str) -> None:
@@ -91,7 +107,23 @@ def test_the_files_that_we_ship_are_left_alone(file: str) -> None:
 LINES = st.lists(
     st.one_of(
         st.sampled_from(
-            ["      - #قسد", "\t- x", "      -قسد", "    terms: [ا، ب]", "      - @a", "<<<<<<< HEAD", "    any:"]
+            [
+                "      - #قسد",
+                "\t- x",
+                "      -قسد",
+                "    terms: [ا، ب]",
+                "      - @a",
+                "<<<<<<< HEAD",
+                "    any:",
+                '      - "',
+                "      • ب",
+                "      - ! ب",
+                "    name\u200f:\u00a0x",
+                "      - ‘ب’ # x",
+                "      - | ب",
+                "      - #ا ب # ج",
+                "    examples:",
+            ]
         ),
         st.text(alphabet=' -:#[]{}"«»،@\tابx\u200f\u00a0|>\r', max_size=20),
     ),
@@ -103,6 +135,60 @@ LINES = st.lists(
 def test_mending_twice_is_mending_once(lines: list[str]) -> None:
     fixed, _ = mend("\n".join(lines))
     assert mend(fixed)[0] == fixed
+
+
+RIGHT = st.lists(
+    st.sampled_from(
+        [
+            "      - قسد",
+            "      - «قسد»",
+            "      - “قسد”  # them",
+            "      - name: [قسد, داعش]",
+            '      - "-قسد"',
+            '      - "سطر\n        -قسد\n        @x"',
+            "      - 'سطر\n        - #قسد'",
+            "      - |\n        -قسد\n        #x",
+            "      - #first\n        name: x",
+            "      - name:\n        - قسد",
+            "      - name: #one\n        - قسد",
+            "      - سطر\n        آخر",
+            "      - [قسد, داعش]",
+            "      - {name: [قسد,\n        داعش]}",
+            "      # - #قسد",
+            "      - $x",
+            "      - 24/7",
+            "      - any: [قسد, a b, 1]  # all",
+            "",
+            '    examples: {alert: [قسد, "x، y"]}',
+            "    labels: {a: قسد}",
+            "    examples:\n      quiet:\n        - «قسد»\n        - قال، ثم",
+            "    except: [قسد]",
+        ]
+    ),
+    max_size=6,
+)
+
+
+def bare(value: object) -> object:
+    """Leave out the quotes that mending takes away."""
+    if isinstance(value, dict):
+        return {key: bare(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [bare(inner) for inner in value]
+    return value.strip("«»“”") if isinstance(value, str) else value
+
+
+@given(RIGHT)
+def test_mending_changes_no_meaning_of_a_file_that_is_right(lines: list[str]) -> None:
+    text = "\n".join([HEAD, *lines, ""])
+    try:
+        before = parse_document(Path("x.yaml"), text)
+    except Problems:
+        return
+    assert [trap for trap in find_traps(text) if trap.level == "error"] == []
+    fixed, _ = mend(text)
+    assert bare(parse_document(Path("x.yaml"), fixed).data) == bare(before.data)
+    assert mend(fixed) == (fixed, [])
 
 
 # --- What a parser says ----------------------------------------------------------------------------------------------
@@ -124,7 +210,7 @@ def test_what_is_no_yaml_is_told_in_plain_words(text: str, place: tuple[int, int
         parse_document(Path("x.yaml"), text)
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == place
-    assert problem.message.startswith(f"not valid YAML: {says}")
+    assert problem.message.removeprefix("not valid YAML: ").startswith(says)
 
 
 # --- The command -----------------------------------------------------------------------------------------------------

@@ -406,8 +406,14 @@ def test_an_example_that_does_not_do_what_it_says_is_an_error_with_its_reason(tm
         "this example should not alert 'assad'",
     )
     assert [str(problem).removeprefix(f"{file}:") for problem in check(file)] == [
-        f"14:11: error: {should} «Assad», «extradition», but not in the way that near: Assad + extradition asks",
-        f"15:11: error: {should} «extradition», but no Assad",
+        (
+            f"14:11: error: {should} «Assad», «extradition»: they stand too far apart: "
+            "8 words between; asked is at most 3 words between"
+        ),
+        (
+            f"15:11: error: {should} «extradition», but no Assad "
+            "(nearest is «Assad»: stands in the exception «Hafez Assad»)"
+        ),
         f"18:11: error: {should_not} and does, by «extradition of Assad» (near: Assad + extradition)",
     ]
 
@@ -430,6 +436,51 @@ def test_an_expired_watchlist_is_a_warning_from_the_day_after(tmp_path: Path) ->
     assert (warning.line, warning.column, warning.level) == (3, 12, "warning")
 
 
+def test_a_concept_that_nobody_uses_is_a_warning(tmp_path: Path) -> None:
+    used = "concepts:\n  a: {any: [x]}\n  b: {any: [$a]}\nwatchlists: [{name: n, terms: ["
+    (warning,) = check(write(tmp_path, used + "y]}]"))
+    assert (warning.line, warning.column, warning.level) == (3, 3, "warning")
+    assert "concept 'b' is used nowhere" in warning.message
+    assert check(write(tmp_path, used + "$b]}]")) == []
+
+
+def test_a_term_that_could_not_find_itself_is_a_warning(tmp_path: Path) -> None:
+    (warning,) = check(write(tmp_path, f"watchlists:\n- name: n\n  terms:\n  - باب\n  - {'ب' * 50}\n"))
+    assert (warning.line, warning.column, warning.level) == (5, 5, "warning")
+    assert "is not found even where just that is written" in warning.message
+
+
+NAMES = """\
+concepts:
+  putin:
+    any:
+      - بوتين
+      - name: بوتين
+      - الرئيس
+    except:
+      - فلاديمير بوتين جونيور
+watchlists:
+  - name: n
+    match:
+      near:
+        - any:
+            - دمشق
+            - قاعدة حميميم
+            - الأسد
+        - $putin
+"""
+
+
+def test_what_is_read_as_a_name_unasked_is_one_note_for_each_watchlist_and_concept(tmp_path: Path) -> None:
+    file = write(tmp_path, NAMES)
+    notes = check_watchlists(file, lambda: NOW, with_notes=True)
+    assert [str(note).removeprefix(f"{file}:") for note in notes] == [
+        "4:9: note: read as names: «بوتين»; write name: or exact: to say otherwise",
+        "14:15: note: read as names: «دمشق», «قاعدة حميميم»; write name: or exact: to say otherwise",
+    ]
+    assert check(file) == []
+
+
 def test_check_returns_what_keeps_a_file_from_loading(tmp_path: Path) -> None:
     file = write(tmp_path, "watchlists: [")
     assert check(file) == list(complaints(file))
@@ -443,11 +494,12 @@ def test_a_match_is_one_line_of_json_whose_offsets_fit_the_text(tmp_path: Path) 
     text = "It rained. The extradition of Assad was refused."
     header = Header(id="a-1", source="s", title="", titled=False, content_hash="h", first_seen=NOW)
     (found,) = compile_watchlists([watchlist]).match(Article(header=header, text=text), NOW)
-    line = json.loads(match_line(found))
+    written = match_line(found, "a-1", {"title": "", "text": text})
+    line = json.loads(written)
     (evidence,) = line.pop("evidence")
     assert line == {"watchlist": "assad", "article": "a-1", "score": 100}
     assert list(evidence) == ["clause", "field", "text", "start", "end", "how", "quote", "mentions"]
     assert text[evidence["start"] : evidence["end"]] == evidence["text"] == "extradition of Assad"
     assert evidence["quote"] == "The extradition of Assad was refused."
     assert [text[mention["start"] : mention["end"]] for mention in evidence["mentions"]] == ["extradition", "Assad"]
-    assert "\n" not in match_line(found)
+    assert "\n" not in written

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -25,18 +26,20 @@ def check(
 ) -> None:
     """Tell all that is wrong in configuration and watchlists.
 
-    One line each, as file:line:col: level: message. What --fix mends is told likewise, as "fixed"; comments, order and
-    everything else of the file stay as they are.
+    One line each, as file:line:col: level: message. A note, on stderr, only tells how terms are read. What --fix mends
+    is told likewise, as "fixed"; comments, order and everything else of the file stay as they are.
     """
     for path in paths or [config]:
         if fix:
             _mend(path)
     problems = sorted({problem for path in paths or [config] for problem in _check(path)})
     for problem in problems:
-        typer.echo(str(problem))
+        # A note is no result: what reads ours, an editor or CI, wants what is to be mended.
+        typer.echo(str(problem), err=problem.level == "note")
     if any(problem.level == "error" for problem in problems):
         raise typer.Exit(FOUND)
-    typer.echo(f"no errors, {len(problems)} warnings" if problems else "no problems found", err=True)
+    warnings = sum(problem.level == "warning" for problem in problems)
+    typer.echo(f"no errors, {warnings} warnings" if warnings else "no problems found", err=True)
 
 
 def _mend(path: Path) -> None:
@@ -61,20 +64,35 @@ def _mend(path: Path) -> None:
             continue  # checking it will say so
         mended, done = mend(text)
         if done:
-            write_file(file, mended.encode())
+            write_file(file.resolve(), mended.encode())  # a link stays one
         for trap in done:
             typer.echo(f"{file}:{trap.line}:{trap.column}: fixed: {trap.message}")
 
 
 def _check(path: Path) -> list[Problem]:
+    from monitor.notify.proofing import check_templates
     from monitor.settings import check_settings, kind_of
     from monitor.watchlists.linting import check_watchlists
 
+    # Told by its look first: what is no YAML has no keys, and watchlists have names for most of their mistakes.
+    if not path.is_file() or not _CONFIGURES.search(_text(path)):
+        return check_watchlists(path, with_notes=True)
     try:
         kind = kind_of(path)
     except Problems as error:
         return list(error.problems)
     if kind == "watchlists":
-        return check_watchlists(path)
+        return check_watchlists(path, with_notes=True)
     problems, watchlists = check_settings(path, kind, os.environ)
-    return [*problems, *(check_watchlists(watchlists) if watchlists else [])]
+    problems += check_watchlists(watchlists, with_notes=True) if watchlists else []
+    return [*problems, *(check_templates(path.absolute().parent / "templates") if kind == "main" else [])]
+
+
+_CONFIGURES: Final = re.compile(r"""^[ {"']*(?:bus|store|sources|receivers|route|smtp)["']?\s*:""", re.MULTILINE)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import sys
+from contextlib import closing, redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,8 +36,11 @@ def receivers_test(
     settings = settings_of(config)
     known = settings.alerts.receivers
     if name not in known:
-        raise typer.BadParameter(f"no receiver is called {name!r}{did_you_mean(name, known)}")
-    channels, now, failed = open_channels(settings), wall_clock(), False
+        left_out = "; one with a variable that is not set is left out" if settings.warnings else ""
+        raise typer.BadParameter(f"no receiver is called {name!r}{did_you_mean(name, known) or left_out}")
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):  # which the terminal channel takes for its own
+        channels = open_channels(settings)
+    now, failed = wall_clock(), False
     with closing(Renderer(settings.templates)) as renderer:
         for channel, destination in known[name].destinations:
             try:

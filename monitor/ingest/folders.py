@@ -75,17 +75,20 @@ class Glance:
     kept: Mapping[str, Contents]
 
 
-def list_folder(folder: Path) -> dict[str, Stamp]:
+def list_folder(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> dict[str, Stamp]:
     """List a folder's files by path relative to it, with forward slashes, in order.
 
     Raises:
         OSError: the folder is not there or cannot be read.
     """
     root = folder.resolve(strict=True)
+    endings = tuple(suffixes)
     found: dict[str, Stamp] = {}
     for directory, folders, names in os.walk(root, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in filter(_is_article, names):
+        for name in names:
+            if name.startswith(".") or not name.lower().endswith(endings):
+                continue
             file = Path(directory, name)
             stamp = _stamp(file, root)
             if stamp:
@@ -95,10 +98,6 @@ def list_folder(folder: Path) -> dict[str, Stamp]:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def _is_article(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def _stamp(file: Path, root: Path) -> Stamp | None:

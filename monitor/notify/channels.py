@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.errors import DeliveryError
 from monitor.notify.smtp import SmtpChannel
 from monitor.notify.spool import SpoolChannel
 from monitor.notify.terminal import TerminalChannel
 
 if TYPE_CHECKING:
+    from monitor.model import Message
     from monitor.ports import Channel
     from monitor.settings import Settings
 
@@ -16,10 +18,9 @@ if TYPE_CHECKING:
 def open_channels(settings: Settings) -> dict[str, Channel]:
     """Make every channel that is configured; what needs a package of its own is imported only then."""
     alerts = settings.alerts
-    channels: dict[str, Channel] = {"terminal": TerminalChannel(), "file": SpoolChannel()}
-    if alerts.smtp:
-        channels["file"] = SpoolChannel(alerts.smtp.sender)
-        channels["email"] = SmtpChannel(alerts.smtp)
+    channels: dict[str, Channel] = {"terminal": TerminalChannel()}
+    channels["file"] = SpoolChannel(alerts.smtp.sender) if alerts.smtp else SpoolChannel()
+    channels["email"] = SmtpChannel(alerts.smtp) if alerts.smtp else _Serverless()
     receivers = alerts.receivers.values()
     if slack := [receiver.slack for receiver in receivers if receiver.slack]:
         from monitor.notify.slack import SlackChannel
@@ -30,3 +31,13 @@ def open_channels(settings: Settings) -> dict[str, Channel]:
 
         channels["apprise"] = AppriseChannel(relays)
     return channels
+
+
+class _Serverless:
+    """Mail of a receiver that nobody routes to, without the server that it needs."""
+
+    def send(self, message: Message, destination: str) -> None:  # noqa: ARG002 - none is sent
+        self.probe(destination)
+
+    def probe(self, destination: str) -> None:  # noqa: ARG002 - none is reached
+        raise DeliveryError("mail needs a server: add smtp: {host: …, from: …} beside receivers:", retryable=False)

@@ -94,20 +94,20 @@ class Deliverer:
         if claim is None:
             return None
         try:
-            self._send(claim.notification)
+            receipt = self._send(claim.notification)
         except DeliveryError as error:
             attempt = self._postpone_or_fail(claim, error, now)
         else:
-            attempt = self._settle(claim, Settlement(state="sent", at=now), Outcome.SENT)
+            attempt = self._settle(claim, Settlement(state="sent", at=now, receipt=receipt), Outcome.SENT)
             self._report_recovery(claim.notification, now)
         _tell(claim, attempt)
         return attempt
 
-    def _send(self, notification: Notification) -> None:
+    def _send(self, notification: Notification) -> str | None:
         channel = self._channels.get(notification.channel)
         if channel is None:
             raise DeliveryError(f"no channel {notification.channel!r} is configured any more", retryable=False)
-        channel.send(self._render(notification), notification.destination)
+        return channel.send(self._render(notification), notification.destination)
 
     def _postpone_or_fail(self, claim: Claim, error: DeliveryError, now: datetime) -> Attempt:
         next_at = now + back_off(claim.attempts, error.retry_after, self._jitter())

@@ -14,7 +14,9 @@ from urllib.parse import quote, urlsplit
 Direction = Literal["ltr", "rtl"]
 
 _FIRST_STRONG_ISOLATE: Final = "\u2068"
+_ISOLATES: Final[dict[Direction, str]] = {"ltr": "\u2066", "rtl": "\u2067"}
 _POP_ISOLATE: Final = "\u2069"
+_RIGHT_TO_LEFT_MARK: Final = "\u200f"
 _CUT: Final = "…"
 
 _SPACE: Final = re.compile(r"[\t-\r\x1c-\x20\x85\u2028\u2029]+")
@@ -25,8 +27,10 @@ _ACTIVE: Final = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]+"
 )
 _NO_CHARACTER: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-_RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
+_WAYS: Final[dict[str, Direction]] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+_RIGHT_TO_LEFT_SHARE: Final = 0.4
 _URL_SAFE: Final = "%/:?#[]@!$&'()*+,;=~"
+_LINK_LENGTH: Final = 2_000  # Slack takes 3,000, old mail programs some 2,000
 
 
 def clean(text: str) -> str:
@@ -58,30 +62,50 @@ def cut_front(text: str, limit: int) -> str:
 
 
 def direction(text: str) -> Direction:
-    """Tell which way a paragraph runs: as its first strong character does (UAX #9, P2 and P3), else left to right."""
-    for character in text:
-        kind = unicodedata.bidirectional(character)
-        if kind == "L":
-            return "ltr"
-        if kind in _RIGHT_TO_LEFT:
-            return "rtl"
-    return "ltr"
+    """Tell which way a paragraph runs: right to left when more than two in five of its words do.
+
+    Words, not the first letter as UAX #9 has it, because an Arabic headline may begin with "NATO" or "BBC:". A word
+    runs as its first strong character; numbers, signs and web addresses run neither way. Source of the share: Closure
+    Library, ``goog.i18n.bidi.estimateDirection``.
+    """
+    ways = [_first_strong(word) for word in text.split() if "://" not in word]
+    strong = [way for way in ways if way]
+    return "rtl" if strong.count("rtl") > len(strong) * _RIGHT_TO_LEFT_SHARE else "ltr"
+
+
+def _first_strong(text: str) -> Direction | None:
+    return next(filter(None, (_WAYS.get(unicodedata.bidirectional(character)) for character in text)), None)
 
 
 def enclose(text: str) -> str:
-    """Put text into an isolate of its own, so that it cannot reorder its neighbours nor they it."""
-    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
+    """Put text into an isolate that runs its own way, so that it cannot reorder its neighbours nor they it.
+
+    It says which way only where its first strong character would say otherwise.
+    """
+    way = direction(text)
+    opening = _FIRST_STRONG_ISOLATE if way == (_first_strong(text) or "ltr") else _ISOLATES[way]
+    return f"{opening}{text}{_POP_ISOLATE}"
 
 
 def isolate(text: str) -> str:
     """`enclose` text that holds right-to-left letters; all other text stays free of unseen characters."""
-    return enclose(text) if any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in text) else text
+    return enclose(text) if any(_WAYS.get(unicodedata.bidirectional(letter)) == "rtl" for letter in text) else text
+
+
+def paragraph(text: str) -> str:
+    """`isolate` text that is a line by itself, and let it begin on its own side.
+
+    What stands in an isolate does not count for the line around it (UAX #9, P2), so a mark before it tells programs
+    that look; in those that do not, the isolate keeps the order right.
+    """
+    return f"{_RIGHT_TO_LEFT_MARK}{enclose(text)}" if direction(text) == "rtl" else isolate(text)
 
 
 def web_link(url: str | None) -> str | None:
     """Return an ASCII http(s) link to the same place, or None for anything else.
 
-    User names go (they imitate hosts), hosts become IDNA, all else outside ASCII is percent-encoded.
+    User names go (they imitate hosts), hosts become IDNA, all else outside ASCII is percent-encoded. One that is
+    longer than mail programs take is none.
     """
     try:
         parts = urlsplit((url or "").strip())
@@ -92,4 +116,5 @@ def web_link(url: str | None) -> str | None:
     if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
         return None
     place = parts._replace(netloc=(f"[{host}]" if ":" in host else host) + port)
-    return quote(place.geturl(), safe=_URL_SAFE, errors="replace")
+    link = quote(place.geturl(), safe=_URL_SAFE, errors="replace")
+    return link if len(link) <= _LINK_LENGTH else None

@@ -1,8 +1,8 @@
 """A notification as people read it (subject, text, HTML, terminal) and as programs do (JSON).
 
-Hides what is shown of an alert, in which order and how much of it, and that templates are programs which can fail: an
-operator's template that does so is told in the log, and the built-in one speaks in its place. Templates see a `Digest`
-of cleaned text only, so nothing that a publisher wrote can become mark-up, a header or a bidi trick. Sends nothing.
+Hides what is shown of an alert, in which order and how much of it. Where an operator's template fails the built-in one
+speaks in its place (`templating`). Templates see a `Digest` of cleaned text only, so nothing that a publisher wrote can
+become mark-up, a header or a bidi trick. Sends nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from html import escape
 from typing import TYPE_CHECKING, Final
-
-import structlog
 
 from monitor.model import How, Message, Severity
 from monitor.notify.blocks import blocks_of
 from monitor.notify.display import clean, cut, cut_front, direction, web_link
-from monitor.notify.templating import BuiltIn, Fault, Overrides
+from monitor.notify.templating import BuiltIn, Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,15 +40,20 @@ _LINE_LENGTH: Final = 300  # of a headline in the body, of a sentence without ma
 _CONTEXT: Final = 160  # shown on each side of marked words
 _LABEL_LENGTH: Final = 80
 _QUOTES: Final = 6  # passages shown of an alert
-_REPORTS: Final = 50  # alerts shown in one message
+_REPORTS: Final = 40  # alerts shown in one message, if they fit
+_MARKS: Final = 20  # shown of one line
+_PASSAGE: Final = 1_200  # characters of one line, its marks included
+_ROOM: Final = 95_000
+"""Bytes of HTML for all reports of a message. Gmail cuts it at 102,400 and hides the rest."""
+_REPORT_MARKUP: Final = 1_400  # with its headline's
+_QUOTE_MARKUP: Final = 200
+_MARK_MARKUP: Final = 60
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _BREAKS: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _UNSEEN: Final = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 _SEVERITIES: Final = tuple(Severity)
-
-_log = structlog.get_logger(__name__)
 
 
 # --- What templates see --------------------------------------------------------------------------------------------
@@ -124,7 +128,7 @@ class Renderer:
 
     def render(self, notification: Notification) -> Message:
         """Write the message of a notification; the same notification always gives the same message."""
-        digest = _digest(notification)
+        digest = digest_of(notification)
         return Message(
             id=notification.id,
             about=_about(notification.alerts),
@@ -140,9 +144,7 @@ class Renderer:
 
     def _write(self, name: str, digest: Digest) -> str:
         written = self._overrides.write(name, digest) if self._overrides else None
-        if isinstance(written, Fault):
-            _log.warning("template failed, built-in text used", template=name, line=written.line, error=written.reason)
-        return written if isinstance(written, str) else self._built_in.write(name, digest)
+        return self._built_in.write(name, digest) if written is None else written
 
     def close(self) -> None:
         """End the process that an operator's templates run in. Closing twice is harmless."""
@@ -153,9 +155,10 @@ class Renderer:
 # --- From alerts to what is shown ----------------------------------------------------------------------------------
 
 
-def _digest(notification: Notification) -> Digest:
+def digest_of(notification: Notification) -> Digest:
+    """Choose what is shown of a notification."""
     alerts = sorted(notification.alerts, key=lambda alert: (-_SEVERITIES.index(alert.severity), alert.created))
-    shown = tuple(_report(alert) for alert in alerts[:_REPORTS])
+    shown = tuple(_fitting(_report(alert) for alert in alerts[:_REPORTS]))
     lead = shown[0]
     return Digest(
         title=lead.title,
@@ -165,6 +168,25 @@ def _digest(notification: Notification) -> Digest:
         reports=shown,
         unshown=len(alerts) - len(shown),
     )
+
+
+def _fitting(reports: Iterable[Report]) -> Iterator[Report]:
+    """Give the reports that have room in one message; the first always has."""
+    room = _ROOM
+    for number, report in enumerate(reports):
+        room -= _size(report)
+        if room < 0 < number:
+            return
+        yield report
+
+
+def _size(report: Report) -> int:
+    """Estimate how many bytes of HTML a report takes; never too few."""
+    parts = [part for line in (report.headline, *report.quotes) for part in line.parts]
+    texts = (report.label, *report.details, *(part.text for part in parts))
+    words = sum(len(escape(text).encode("utf-8")) for text in texts) + 2 * len(report.link or "")
+    marks = sum(part.marked for part in parts)
+    return _REPORT_MARKUP + _QUOTE_MARKUP * len(report.quotes) + _MARK_MARKUP * marks + words
 
 
 def _why(notification: Notification, lead: Report) -> str:
@@ -264,12 +286,12 @@ def _joined(text: str, spans: Iterable[Span]) -> list[Span]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         elif start < end:
             joined.append((start, end))
-    return joined
+    return joined[:_MARKS]
 
 
 def _visible(stretches: list[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
     """Clean the stretches of a line, and cut what is far from every mark."""
-    last = len(stretches) - 1
+    last, room = len(stretches) - 1, _PASSAGE
     for index, (text, marked) in enumerate(stretches):
         shown = clean(text)
         if marked or last == 0:
@@ -281,9 +303,12 @@ def _visible(stretches: list[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
         elif len(shown) > 2 * _CONTEXT:
             shown = f"{cut(shown, _CONTEXT)} {cut_front(shown, _CONTEXT)}"
         shown = shown.lstrip() if index == 0 else shown
-        shown = shown.rstrip() if index == last else shown
+        shown = cut(shown.rstrip() if index == last else shown, room)
+        room -= len(shown)
         if shown:
             yield shown, marked
+        if not room:
+            return
 
 
 # --- For programs --------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class OwedTables(Tables):
                 lease_until=until,
                 attempts=row.attempts + 1,
                 owed_since=row.owed_since,
+                earlier=_earlier(connection, row),
             )
 
     def settle(self, claim: Claim, outcome: Settlement) -> bool:
@@ -60,6 +61,7 @@ class OwedTables(Tables):
             "not_before": outcome.not_before or outcome.at,
             "sent_at": outcome.at if outcome.state == "sent" else None,
             "error": outcome.error,
+            "receipt": outcome.receipt,
             "claimed_by": None,
             "lease_until": None,
         }
@@ -117,6 +119,18 @@ def _is_behind_another() -> ColumnElement[bool]:
             older.c.position < _row.position,
         )
     )
+
+
+def _earlier(connection: Connection, row: Row[tuple[object, ...]]) -> str | None:
+    """Read the receipt of the newest message about the same that reached the same destination."""
+    same = (
+        _row.about == row.about,
+        _row.channel == row.channel,
+        _row.destination == row.destination,
+        _row.state == "sent",
+        _row.receipt.is_not(None),
+    )
+    return connection.scalar(select(_row.receipt).where(*same).order_by(_row.position.desc()).limit(1))
 
 
 def _notification(connection: Connection, row: Row[tuple[object, ...]]) -> Notification:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -209,11 +209,13 @@ notifications = Table(
     Column("error", Text),
     Column("created", Instant, nullable=False),
     Column("owed_since", Instant, nullable=False),
+    Column("receipt", Text),
     Index(None, "state", "not_before"),
     Index(None, "about", "channel", "destination", "state"),
 )
 """``about`` is the alert or group whose messages to one destination keep their order. ``owed_since`` is ``created``,
-or when a person had it sent again. ``state``: pending, claimed, sent or failed."""
+or when a person had it sent again. ``state``: pending, claimed, sent or failed. ``receipt`` is where a sent one stands,
+as its channel knows it."""
 
 told = Table(
     "told",

@@ -7,7 +7,7 @@ held against anything twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,7 +16,7 @@ from monitor.matching import compile_watchlists
 from monitor.model import How
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.matching.expressions import Watchlist
@@ -26,28 +26,31 @@ NEWEST: Final = 3
 """Matches of a watchlist that are kept to be shown."""
 
 
-def match_line(match: Match, **more: object) -> str:
-    """Return one JSON object: watchlist, article (the input's own id), score, evidence."""
+def match_line(match: Match, article: str | int, fields: Mapping[str, str], **more: object) -> str:
+    """Return one JSON object: watchlist, article, score, evidence.
+
+    ``article`` and ``fields`` are the id and the words as they were given; what is quoted is quoted from those.
+    """
     line = {
         **more,
         "watchlist": match.watchlist.id,
-        "article": match.article.id,
+        "article": article,
         "score": match.score,
-        "evidence": [_evidence(one) for one in match.evidence],
+        "evidence": [_evidence(one, fields[one.field]) for one in match.evidence],
     }
     return codec.to_json(line).decode()
 
 
-def _evidence(one: Evidence) -> dict[str, object]:
+def _evidence(one: Evidence, words: str) -> dict[str, object]:
     return {
         "clause": one.clause,
         "field": one.field,
-        "text": one.text,
+        "text": words[one.start : one.end],
         "start": one.start,
         "end": one.end,
         "how": one.how,
-        "quote": one.quote,
-        "mentions": one.mentions,
+        "quote": words[one.quote_start : one.quote_start + len(one.quote)],
+        "mentions": [replace(mention, text=words[mention.start : mention.end]) for mention in one.mentions],
     }
 
 
@@ -56,11 +59,18 @@ def _evidence(one: Evidence) -> dict[str, object]:
 
 @dataclass(slots=True)
 class Tally:
-    """What one watchlist came to."""
+    """What one watchlist came to: the ids of its articles, how many are likely only, the newest matches."""
 
-    matches: int = 0
+    articles: set[str] = field(default_factory=set)
     likely: int = 0
     newest: list[Match] = field(default_factory=list)
+
+    def add(self, match: Match) -> None:
+        """Count a match; a further version of an article counts for nothing."""
+        if match.article.id not in self.articles:
+            self.articles.add(match.article.id)
+            self.likely += any(one.how is How.VARIANT for one in match.evidence)
+            self.newest = sorted([*self.newest, match], key=when_matched, reverse=True)[:NEWEST]
 
 
 @dataclass(slots=True)
@@ -68,6 +78,7 @@ class Summary:
     """Counts over a backtest as it goes on. ``first`` and ``last`` are the instants that its articles span."""
 
     articles: int = 0
+    matches: int = 0
     first: datetime | None = None
     last: datetime | None = None
     tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -75,18 +86,11 @@ class Summary:
     def add(self, article: Article, matches: Sequence[Match]) -> None:
         """Count an article and its matches."""
         self.articles += 1
+        self.matches += len(matches)
         at = when(article)
         self.first, self.last = min(self.first or at, at), max(self.last or at, at)
         for match in matches:
-            tally = self.tallies[match.watchlist.id]
-            tally.matches += 1
-            tally.likely += any(one.how is How.VARIANT for one in match.evidence)
-            tally.newest = sorted([*tally.newest, match], key=when_matched, reverse=True)[:NEWEST]
-
-    @property
-    def matches(self) -> int:
-        """Count all matches."""
-        return sum(tally.matches for tally in self.tallies.values())
+            self.tallies[match.watchlist.id].add(match)
 
     @property
     def days(self) -> float:
@@ -114,8 +118,8 @@ Change = Literal["gained", "lost"]
 class Difference:
     """What one changed watchlist gains and loses; ``kept`` counts what matches before and after."""
 
-    gained: list[Match] = field(default_factory=list)
-    lost: list[Match] = field(default_factory=list)
+    gained: Tally = field(default_factory=Tally)
+    lost: Tally = field(default_factory=Tally)
     kept: int = 0
 
 
@@ -142,13 +146,13 @@ class Comparison:
         """Hold an article against both; give what is gained and lost."""
         before = {match.watchlist.id: match for match in self._before.match(article, now)}
         after = {match.watchlist.id: match for match in self._after.match(article, now)}
-        for name in before.keys() | after.keys():
+        for name in sorted(before.keys() | after.keys()):
             difference = self.differences[name]
             if name not in before:
-                difference.gained.append(after[name])
+                difference.gained.add(after[name])
                 yield "gained", after[name]
             elif name not in after:
-                difference.lost.append(before[name])
+                difference.lost.add(before[name])
                 yield "lost", before[name]
             else:
                 difference.kept += 1

@@ -5,10 +5,14 @@ What a file may hold at all is found by `loading`; how examples are tried is `ex
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.errors import Problem, Problems
+from monitor.matching import matches_itself
+from monitor.matching.expressions import Kind
+from monitor.matching.terms import Reading, read_term
 from monitor.watchlists.examples import try_examples
 from monitor.watchlists.loading import load_watchlists
 
@@ -16,24 +20,60 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from monitor.documents import Path_
+    from monitor.matching.expressions import Term
     from monitor.watchlists.loading import Loaded
+    from monitor.watchlists.reading import Place
 
 
 def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def check_watchlists(path: Path, clock: Callable[[], datetime] = _wall_clock) -> list[Problem]:
+def check_watchlists(
+    path: Path, clock: Callable[[], datetime] = _wall_clock, *, with_notes: bool = False
+) -> list[Problem]:
     """Return all that is wrong at ``path`` (a file or a folder), sorted by place; none of it is raised.
 
-    A set that cannot be loaded has those problems only; its examples are not tried.
+    A set that cannot be loaded has those problems only; its examples are not tried. Notes tell how terms are read.
     """
     try:
         loaded = load_watchlists(path)
     except Problems as error:
         return list(error.problems)
     now = clock()
-    return sorted({*loaded.warnings, *_expired(loaded, now), *_failing(loaded, now)})
+    notes = _names(loaded) if with_notes else ()
+    return sorted({*loaded.warnings, *_unfindable(loaded), *_expired(loaded, now), *_failing(loaded, now), *notes})
+
+
+def _names(loaded: Loaded) -> Iterator[Problem]:
+    """Note for each watchlist and concept which plain terms are read as names.
+
+    Names may be spelt otherwise and have no family (docs/watchlists.md, line 4), so their owner should know.
+    """
+    of: dict[tuple[Path, Path_], list[tuple[Place, Term]]] = defaultdict(list)
+    for place, term in loaded.terms:
+        if "except" not in place.path and _holds_name(term):
+            of[place.document.file, place.path[:2]].append((place, term))
+    for found in of.values():
+        texts = ", ".join(dict.fromkeys(f"«{term.text}»" for _, term in found))
+        message = f"read as names: {texts}; write name: or exact: to say otherwise"
+        yield found[0][0].problem(message, level="note")
+
+
+def _holds_name(term: Term) -> bool:
+    spellings = read_term(term).spellings if term.kind is Kind.PLAIN else ()
+    return any(word.reading in {Reading.NAME, Reading.FIXED_NAME} for word in spellings[0]) if spellings else False
+
+
+def _unfindable(loaded: Loaded) -> Iterator[Problem]:
+    fits: dict[Term, bool] = {}
+    for place, term in loaded.terms:
+        if term not in fits:
+            fits[term] = matches_itself(term)
+        if not fits[term]:
+            message = f"«{term.text}» is not found even where just that is written; write its words alone, or exact:"
+            yield place.problem(message, level="warning")
 
 
 def _expired(loaded: Loaded, now: datetime) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from monitor.codec import to_json
 from monitor.documents import Document, load_document, validate
 from monitor.errors import Problem, Problems
 from monitor.matching import ENGINE_VERSION
-from monitor.matching.expressions import Clause, Only, Watchlist
+from monitor.matching.expressions import Clause, Only, Term, Watchlist
 from monitor.model import WatchlistHeader, stable_hash
 from monitor.watchlists.reading import Place, Reader
 from monitor.watchlists.schema import Entry, File
@@ -38,12 +38,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """One consistent set of watchlists. ``places`` tells where each stands, by id."""
+    """One consistent set of watchlists. ``places`` tells where each stands, by id; ``terms`` where each term does."""
 
     watchlists: tuple[Watchlist, ...]
     examples: tuple[Example, ...] = ()
     warnings: tuple[Problem, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict, repr=False)
+    terms: tuple[tuple[Place, Term], ...] = field(default=(), repr=False)
 
 
 def load_watchlists(path: Path) -> Loaded:
@@ -65,11 +66,13 @@ def load_watchlists(path: Path) -> Loaded:
     problems = _by_name(problems, traps)
     if any(problem.level == "error" for problem in problems):
         raise Problems(problems)
+    problems += _unused(reader)
     return Loaded(
         watchlists=tuple(_watchlist(entry, clause) for (_, entry), clause in zip(entries, clauses, strict=True)),
         examples=tuple(example for place, entry in entries for example in _examples(place, entry)),
         warnings=tuple(sorted(set(problems))),
         places=places,
+        terms=tuple(reader.written),
     )
 
 
@@ -120,8 +123,10 @@ def _traps(file: Path) -> list[Problem]:
 
 
 def _by_name(problems: Sequence[Problem], traps: Sequence[Problem]) -> list[Problem]:
-    """Where a mistake has a name, drop what else is said about its line."""
+    """Where a mistake has a name, drop what else is said about its line; of an error, about its whole file."""
+    wrong = {problem.file for problem in traps if problem.level == "error"}
     lines = {(problem.file, problem.line) for problem in traps}
+    problems = [problem for problem in problems if problem.file not in wrong]
     return [*traps, *(problem for problem in problems if (problem.file, problem.line) not in lines)]
 
 
@@ -161,6 +166,13 @@ def _concepts(documents: Sequence[Document], problems: list[Problem]) -> dict[st
                 message = f"concept {name!r} stands twice (first in {concepts[name]}); rename one or join them"
                 problems.append(place.problem(message, at_key=True))
     return concepts
+
+
+def _unused(reader: Reader) -> Iterator[Problem]:
+    for name, place in reader.concepts.items():
+        if name not in reader.used:
+            message = f"concept {name!r} is used nowhere; use it as ${name}, or take it out"
+            yield place.problem(message, level="warning", at_key=True)
 
 
 def _places(entries: Sequence[tuple[Place, Entry]], problems: list[Problem]) -> dict[str, Place]:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from monitor.documents import did_you_mean
 from monitor.matching.expressions import AtLeast, Clause, Has, Kind, Near, Term, TermSet, Where, Without
+from monitor.watchlists.schema import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from monitor.documents import Document, Path_, Tree
-    from monitor.errors import Problem
+    from monitor.errors import Level, Problem
 
 Units = Literal["sentence", "paragraph"]
 
@@ -33,6 +34,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The word that begins each kind of expression, and what may stand beside it."""
 
+_ENTRY: Final = frozenset(field.alias or name for name, field in Entry.model_fields.items())
 _CONCEPT: Final = re.compile(r"[^\W\d][\w-]*")
 _SWITCH: Final = {"true": True, "yes": True, "false": False, "no": False}
 _SHOWN: Final = 3
@@ -68,7 +70,7 @@ class Place:
         here = self.document.problem(self.path, "")
         return f"{here.file}:{here.line}"
 
-    def problem(self, message: str, *, level: str = "error", at_key: bool = False) -> Problem:
+    def problem(self, message: str, *, level: Level = "error", at_key: bool = False) -> Problem:
         """Say what is wrong here."""
         return self.document.problem(self.path, message, level=level, at_key=at_key)
 
@@ -87,10 +89,13 @@ class Reader:
     """Reads expressions that share ``concepts``; ``problems`` grows as it goes.
 
     What a method returns may be used only if no error is among the problems: a faulty part is left out of it.
+    ``written`` are the terms, each once where it stands; ``used`` the concepts that something refers to.
     """
 
     concepts: Mapping[str, Place]
     problems: list[Problem] = field(default_factory=list)
+    written: list[tuple[Place, Term]] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
     _known: dict[str, TermSet] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
 
@@ -103,7 +108,8 @@ class Reader:
 
     def read_watchlist(self, place: Place) -> Clause:
         """Read what a watchlist asks: its ``match``, or the short form ``terms`` with ``except``."""
-        if ("match" in place) == ("terms" in place):
+        misspelt = isinstance(place.value, dict) and any(key not in _ENTRY for key in place.value)
+        if ("match" in place) == ("terms" in place) and ("match" in place or not misspelt):
             both = "match: and terms: exclude each other; keep one" if "match" in place else None
             self._tell(place, both or "a watchlist needs terms: (any of these) or match: (an expression)")
         if "match" in place:
@@ -114,7 +120,7 @@ class Reader:
             return _clause(self._node(place / "match", None), None)
         return _clause(self._any(place, None, "terms"), None) if "terms" in place else Has(TermSet(""))
 
-    def _tell(self, place: Place, message: str, *, level: str = "error", key: bool = False) -> None:
+    def _tell(self, place: Place, message: str, *, level: Level = "error", key: bool = False) -> None:
         self.problems.append(place.problem(message, level=level, at_key=key))
 
     # --- Any expression --------------------------------------------------------------------------------------------
@@ -288,8 +294,10 @@ class Reader:
         elif text.startswith("$") and text[1:2].isalpha():
             return self._reference(place, text, kind)
         elif not any(one.isalnum() for one in text):
-            self._tell(place, f"«{text}» holds no letter and no digit, so no text could match it")
-        return TermSet(text, (Term(text, kind),))
+            self._tell(place, f"«{text}» holds no letter and no digit, so no text could match it; write a word")
+        term = Term(text, kind)
+        self.written.append((place, term))
+        return TermSet(text, (term,))
 
     def _exceptions(self, place: Place) -> tuple[Term, ...]:
         found: list[Term] = []
@@ -320,6 +328,7 @@ class Reader:
 
     def _reference(self, place: Place, text: str, kind: Kind) -> TermSet:
         name = text[1:]
+        self.used.add(name)
         if not _CONCEPT.fullmatch(name):
             self._tell(place, f"«{text}» is no term and no concept; a concept ($name) stands alone in its line")
         elif kind is not Kind.PLAIN:

@@ -66,32 +66,49 @@ class Admitted(Strict):
     """``only``: the articles that a watchlist looks at; an absent key admits all."""
 
     source: Texts = ()
+    """Of these sources only."""
     lang: Annotated[tuple[str, ...], BeforeValidator(_lower), BeforeValidator(_as_list)] = ()
+    """In these languages only."""
     tier: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_as_list)] = ()
+    """Of these tiers only."""
 
 
 class Examples(Strict):
     """Texts that must alert, and texts that must not; `linting` holds the watchlist to them."""
 
     alert: Texts = ()
+    """Texts that must alert."""
     quiet: Texts = ()
+    """Texts that must not."""
 
 
 class Entry(Strict):
     """One watchlist. Its expressions (``match``, or ``terms`` with ``except``) are not looked into here."""
 
     id: str | None = None
+    """Its stable key; the name in lower case with hyphens, unless it says so."""
     name: str | None = None
+    """What people call it."""
     severity: Annotated[Severity, BeforeValidator(_severity)] = Severity.MEDIUM
+    """How grave a match is."""
     owner: str | None = None
+    """Whose it is, for routes."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """For routes."""
     status: Annotated[Status, BeforeValidator(_status)] = Status.LIVE
+    """`shadow`: recorded, nobody is told."""
     expires: Annotated[date | None, BeforeValidator(_day)] = None
+    """The last day on which it alerts."""
     only: Admitted = Admitted()
+    """The articles that it looks at."""
     match: Any = None
+    """An expression."""
     terms: Any = None
+    """The short form: any of these."""
     exceptions: Any = Field(default=None, alias="except")
+    """Beside terms: a mention that overlaps one of these does not count."""
     examples: Examples = Examples()
+    """Texts that it is held to."""
 
     @field_validator("id")
     @classmethod
@@ -110,8 +127,11 @@ class File(Strict):
     """One watchlist file."""
 
     version: str = VERSION
+    """Of the language."""
     concepts: dict[str, Any] = Field(default_factory=dict)
+    """Named sets of terms, used as `$name`."""
     watchlists: tuple[Entry, ...] = ()
+    """What is watched for."""
 
     @field_validator("version")
     @classmethod

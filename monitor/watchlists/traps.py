@@ -11,12 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from monitor.documents import lines_within
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _UNSEEN: Final = "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _SPACES: Final = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_MARGIN: Final = re.compile(rf"[ \t{_UNSEEN}{_SPACES}]*(?:-[ {_UNSEEN}{_SPACES}]+)*")
+_BLANK_SIGNS: Final = "".join(sign for sign in map(chr, range(0x80, 0xFFFF)) if re.match(f"[{_UNSEEN}{_SPACES}]", sign))
+_MARGIN: Final = re.compile(rf"[ \t{_UNSEEN}{_SPACES}]*(?:-[ \t{_UNSEEN}{_SPACES}]+)*")
 _INVISIBLE: Final = re.compile(f"[{_UNSEEN}{_SPACES}]")
 _KEYS: Final = (
     "version|concepts|watchlists|id|name|severity|owner|labels|status|expires|only|match|terms|except|examples|alert|"
@@ -29,18 +32,31 @@ _PROSE: Final = frozenset({"examples", "alert", "quiet"})
 _RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff"
 
 _CONFLICT: Final = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
-_HASH: Final = re.compile(r"(?P<before> *- +(?:(?:name|exact): +)?)(?P<term>#[^\s#]+)\s*$")
+_HASH: Final = re.compile(
+    r"(?P<before> *(?:- +)+(?:(?:name|exact): +)?)(?P<term>#[^\s#][^#\"]*?)(?P<comment>\s+#.*|\s*)$"
+)
 _DASH: Final = re.compile(rf" *-(?=[\w$@#\"'«“{_RTL}])(?!\d|-)")
-_RESERVED: Final = re.compile(r"(?P<before> *- +(?:(?:name|exact): +)?)(?P<term>[@`%][^\"]*?)(?P<comment>\s+#.*|\s*)$")
-_GUILLEMETS: Final = re.compile(r"(?P<before> *- +(?:(?:name|exact): +)?)«(?P<term>[^«»:#]*)»(?P<comment>\s+#.*|\s*)$")
+_BEFORE: Final = r"(?P<before> *(?:- +)+(?:(?:name|exact): +)?)"
+_COMMENT: Final = r"(?P<comment>\s+#.*|\s*)$"
+_RESERVED: Final = re.compile(
+    rf"{_BEFORE}(?P<term>(?:[@`%]|[!&*](?=[{_RTL}])|[|>](?= *[^\s|>+\-#\d]))[^\"]*?){_COMMENT}"
+)
+_BULLET: Final = re.compile(r" *(?P<sign>[\u2010-\u2015\u2022\u2023\u2043\u2212\u25aa\u25cf\u00b7]|\*(?= )) *(?=\S)")
+_GUILLEMETS: Final = re.compile(rf"{_BEFORE}«(?P<term>[^«»:#]*)»{_COMMENT}")
 _CURLY: Final = re.compile(
-    r"(?P<before> *- +(?:(?:name|exact): +)?)[“”„‟](?P<term>[^“”„‟\"]*)[“”„‟](?P<comment>\s+#.*|\s*)$"
+    rf"{_BEFORE}(?:[“”„‟](?P<term>[^“”„‟\"]*)[“”„‟]|[‘’‚‛](?P<single>[^‘’‚‛\"]*)[‘’‚‛]){_COMMENT}"
 )
 _FLOW: Final = re.compile(
     rf"(?P<indent> *)(?P<dash>- +)?(?P<key>{_LISTS}): *\[(?P<items>[^\[\]{{}}\"'#]*)\]\s*(?P<comment>#.*)?$"
 )
-_COLON: Final = re.compile(rf" *(?:- +)*(?:{_KEYS})(?P<colon>：|﹕|∶|:(?=[^\s:/]))")
+_COLON: Final = re.compile(rf" *(?:- +)*(?:{_KEYS})(?P<colon>：|﹕|∶|׃|:(?=[^\s:/]|[{_UNSEEN}{_SPACES}]))")
+_AFTER_KEY: Final = re.compile(rf" *(?:- +)*[\w$-]+(?P<unseen>[{_UNSEEN}{_SPACES}]+) *:(?:\s|$)")
+_COMMA: Final = re.compile(rf"{_BEFORE}(?P<term>[^\s\"'\[{{#«][^#]*)$")
+_COMMA_IN_LINE: Final = re.compile(r" *(?:- +)*[\w-]+: *[\[{][^\"'#]*[\[,][^\"'#\]]*(?P<comma>[،؛])[^\"'#]*\]")
 _ARABIC_DIGITS: Final = re.compile(r" *(?:- +)*(?:within|at_least|version|tier): *(?P<digits>[٠-٩۰-۹]+)\s*(#.*)?$")
+
+
+_SWALLOWED: Final = "'#' begins a comment here, so the item is empty; write it in quotes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +76,18 @@ def find_traps(text: str) -> list[Trap]:
     for number, line, is_prose in _lines(text):
         trap = next((trap for find in _FINDERS for trap in find(number, line, is_prose)), None)
         if trap:
-            found.append(trap)
-    return found
+            found.append((trap, is_prose))
+    if not found:
+        return []
+    quoted, plain = lines_within(text)
+    bare = _bare_items(text) if any(trap.message is _SWALLOWED for trap, _ in found) else ()
+    return [
+        trap
+        for trap, is_prose in found
+        if trap.line not in quoted
+        and not (is_prose and trap.line in plain)
+        and (trap.message is not _SWALLOWED or trap.line in bare)
+    ]
 
 
 def mend(text: str) -> tuple[str, list[Trap]]:
@@ -79,6 +105,25 @@ def mend(text: str) -> tuple[str, list[Trap]]:
         done += mendable
         text = "\n".join(lines)
     return text, done
+
+
+def _bare_items(text: str) -> set[int]:
+    """Find the lines whose item or value stands in no line below: nothing there is deeper."""
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip(" \r")]
+    lines = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
+    return {
+        number
+        for (number, line), (_, below) in zip(lines, [*lines[1:], (0, "")], strict=True)
+        if not _is_below(line, below)
+    }
+
+
+def _is_below(line: str, below: str) -> bool:
+    """Tell whether the next line is what a line's last dash or key holds; a list may begin in its key's column."""
+    head = _KEY.match(line)
+    column = head.start("key") if head else line.split("#", 1)[0].rfind("-")
+    depth = len(below) - len(below.lstrip())
+    return depth > column or (head is not None and depth == column and below.lstrip().startswith("- "))
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------------
@@ -136,9 +181,9 @@ def _dash(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
 
 
 def _hash(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
-    if (found := _HASH.match(line)) and '"' not in found["term"]:
-        message = "'#' begins a comment here, so the item is empty; write it in quotes"
-        yield Trap(number, found.end("before") + 1, "error", message, f'{found["before"]}"{found["term"]}"')
+    if found := _HASH.match(line):
+        mended = f'{found["before"]}"{found["term"]}"{found["comment"].rstrip()}'
+        yield Trap(number, found.end("before") + 1, "error", _SWALLOWED, mended)
 
 
 def _reserved(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
@@ -156,10 +201,31 @@ def _guillemets(number: int, line: str, is_prose: bool) -> Iterator[Trap]:  # no
 
 
 def _curly(number: int, line: str, is_prose: bool) -> Iterator[Trap]:  # noqa: FBT001
-    if not is_prose and (found := _CURLY.match(line)) and found["term"].strip():
+    if not is_prose and (found := _CURLY.match(line)) and (term := (found["term"] or found["single"] or "").strip()):
         message = "typographic quotes are no quotes to YAML but part of the term; write straight ones, or none"
-        mended = f'{found["before"]}"{found["term"].strip()}"{found["comment"].rstrip()}'
+        mended = f'{found["before"]}"{term}"{found["comment"].rstrip()}'
         yield Trap(number, found.end("before") + 1, "warning", message, mended)
+
+
+def _bullet(number: int, line: str, is_prose: bool) -> Iterator[Trap]:  # noqa: FBT001
+    if not is_prose and (found := _BULLET.match(line)):
+        message = f"'{found['sign']}' begins no item; write '- '"
+        yield Trap(
+            number, found.start("sign") + 1, "error", message, f"{line[: found.start('sign')]}- {line[found.end() :]}"
+        )
+
+
+def _comma(number: int, line: str, is_prose: bool) -> Iterator[Trap]:  # noqa: FBT001
+    if found := _COMMA_IN_LINE.match(line):
+        comma = found["comma"]
+        message = f"«{comma}» separates nothing in YAML; write ',' or each in a line of its own"
+        yield Trap(number, found.start("comma") + 1, "error", message)
+    elif not is_prose and (found := _COMMA.match(line)) and (comma := re.search("[،؛]", found["term"])):
+        place = found.start("term") + comma.start() + 1
+        message = (
+            f"«{comma[0]}» separates nothing, so this is one term; write each in a line of its own, or leave it out"
+        )
+        yield Trap(number, place, "warning", message)
 
 
 def _flow(number: int, line: str, is_prose: bool) -> Iterator[Trap]:  # noqa: FBT001
@@ -186,7 +252,15 @@ def _colon(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
     if found := _COLON.match(line):
         place = found.start("colon")
         message = "a key needs ':' and a space behind it"
-        yield Trap(number, place + 1, "error", message, f"{line[:place]}: {line[place + 1 :].lstrip()}")
+        rest = line[place + 1 :].lstrip(f" {_BLANK_SIGNS}")
+        yield Trap(number, place + 1, "error", message, f"{line[:place]}: {rest}")
+
+
+def _behind_key(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
+    if found := _AFTER_KEY.match(line):
+        start, end = found.span("unseen")
+        message = f"an invisible character (U+{ord(found['unseen'][0]):04X}) behind a key; delete it"
+        yield Trap(number, start + 1, "error", message, f"{line[:start]}{line[end:]}")
 
 
 def _digits(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
@@ -199,12 +273,15 @@ def _digits(number: int, line: str, _: bool) -> Iterator[Trap]:  # noqa: FBT001
 _FINDERS: Final[tuple[Callable[[int, str, bool], Iterator[Trap]], ...]] = (
     _conflict,
     _margin,
+    _bullet,
     _dash,
     _hash,
     _reserved,
     _guillemets,
     _curly,
     _flow,
+    _comma,
+    _behind_key,
     _colon,
     _digits,
 )
