@@ -134,7 +134,11 @@ def page(explanation: Explanation, article: Article) -> bytes:
         for field, text, spans in _marked_fields(explanation.seen, article)
     )
     remarks = "".join(f"<li>! <bdi>{_html(one)}</bdi></li>" for one in (*explanation.barred, *explanation.remarks))
-    near = "".join(f"<li><bdi>{_html(_miss(miss))}</bdi></li>" for miss in explanation.misses)
+    near = "".join(
+        f'<li dir="ltr">«<bdi>{_html(miss.text)}</bdi>» '
+        f'<span class="note">{_html(miss.why)} (line {miss.line})</span></li>'
+        for miss in explanation.misses
+    )
     nearest = f"<p>nearest:</p><ul>{near}</ul>" if near and not explanation.seen.holds else ""
     return _PAGE.format(
         title=_html(explanation.watchlist.header.name),
