@@ -142,7 +142,7 @@ def lines_within(text: str) -> tuple[frozenset[int], frozenset[int]]:
 
 
 HAS_LIBYAML: Final = find_spec("_ruamel_yaml") is not None
-_PECULIAR: Final = re.compile("[\t\x85\u2028\u2029\ufeff]|\r(?!\n)")
+_PECULIAR: Final = re.compile(r"[\t\x85\u2028\u2029\ufeff]|\r(?!\n)|^\.\.\.", re.MULTILINE)
 
 
 def _suits_libyaml(text: str) -> bool:

@@ -1,6 +1,8 @@
 """Delivery over a real store: what is sent, tried again, given up and told about, each instant an argument."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from monitor.errors import DeliveryError
 from monitor.model import Event, Message, Notification
 from monitor.notify.delivering import DELIVERY_FAILING, Deliverer, Outcome, back_off
 from monitor.notify.recording import Decider, Recorder
-from monitor.ports import Store
+from monitor.ports import Decision, Owed, Store
 from monitor.store import SqlStore, open_store
 from tests.samples import NOW, a_match, a_message, after, alert_settings
 
@@ -29,11 +31,13 @@ class Scripted:
 
     answers: list[Exception] = field(default_factory=list)
     taken: list[tuple[str, str]] = field(default_factory=list)
+    receipt: str | None = None
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str) -> str | None:
         if self.answers:
             raise self.answers.pop(0)
         self.taken.append((message.text, destination))
+        return self.receipt
 
 
 @dataclass
@@ -96,6 +100,61 @@ def test_no_transaction_is_open_while_a_message_is_rendered_and_sent(desk: Desk)
     )
     assert deliverer.deliver_one(NOW)
     assert desk.store.standing() == 2
+
+
+# --- Where it stands -------------------------------------------------------------------------------------------------
+
+
+def owe_again(store: Store, destination: str) -> None:
+    """Owe a second message about the one alert there is."""
+    (report,) = store.alerts()
+    alert = report.alert.id
+    owed = Owed(
+        receiver="desk", channel="email", destination=destination, cause="growth:5", about=alert, alerts=(alert,)
+    )
+    store.decide(lambda _: Decision(notifications=(owed,)), NOW)
+
+
+def test_a_message_about_the_same_knows_where_the_one_before_stands(desk: Desk) -> None:
+    desk.mail.receipt = "C1 1700000000.000100"
+    desk.deliverer().deliver_one(NOW)
+    owe_again(desk.store, "desk@example.org")
+    claim = desk.store.claim("one", after(minutes=1), timedelta(minutes=2))
+    assert claim is not None
+    assert claim.earlier == "C1 1700000000.000100"
+
+
+@pytest.mark.parametrize(
+    ("receipt", "destination"),
+    [
+        pytest.param(None, "desk@example.org", id="the channel said nothing"),
+        pytest.param("C1 1700000000.000100", "other@example.org", id="it stands elsewhere"),
+    ],
+)
+def test_a_message_without_one_before_it_at_its_destination_stands_alone(
+    desk: Desk, receipt: str | None, destination: str
+) -> None:
+    desk.mail.receipt = receipt
+    desk.deliverer().deliver_one(NOW)
+    owe_again(desk.store, destination)
+    claim = desk.store.claim("one", after(minutes=1), timedelta(minutes=2))
+    assert claim is not None
+    assert claim.earlier is None
+
+
+def test_a_store_from_before_receipts_goes_on_with_what_it_holds(tmp_path: Path) -> None:
+    address = f"sqlite:{tmp_path / 'old.db'}"
+    with open_store(address) as store:
+        Recorder(store, DESK).record(a_match(), NOW)
+        Decider(store, DESK).tick(NOW)
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        old.executescript(
+            "ALTER TABLE notifications DROP COLUMN receipt; UPDATE alembic_version SET version_num='0001'"
+        )
+    with open_store(address) as store:
+        attempt = Desk(store, mail=Scripted(receipt="C1 2")).deliverer().deliver_one(NOW)
+        assert attempt is not None
+        assert attempt.outcome is Outcome.SENT
 
 
 # --- Tried again -----------------------------------------------------------------------------------------------------

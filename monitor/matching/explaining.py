@@ -1,28 +1,39 @@
-"""Why a text does or does not match: what each clause saw, and what nearly counted.
+"""Why a text does or does not match: what each clause saw, what decided, and what nearly counted.
 
-The verdict is the engine's own. What each part saw is asked of the same engine, part by part; the nearest miss is found
-by letting go of one rule at a time and seeing which of them it was that refused. Pure; shows nothing itself.
+The verdict is the engine's own, and what each part saw is asked of the same engine, part by part. The nearest miss is
+found by letting go of one rule at a time and seeing which of them it was that refused. Pure; shows nothing itself.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from monitor.matching.expressions import AtLeast, Has, Kind, Near, Only, Term, TermSet, Where, Without
-from monitor.matching.reference import Matcher, compile_watchlists, read_article
+from monitor.matching.expressions import AtLeast, Has, Kind, Near, TermSet, Where, Without
+from monitor.matching.phrases import FILLERS, MOST_FILLERS, compile_phrase
+from monitor.matching.reference import Read, Reader, compile_watchlists, read_article
+from monitor.matching.terms import Reading, Word, read_term
+from monitor.matching.vocabulary import Vocabulary
 from monitor.model import How, Status
+from monitor.text.arabic import cuts, has_article
+from monitor.text.forms import split_marks
 from monitor.text.lexicon import is_listed, key
 from monitor.text.likeness import likeness
 from monitor.text.tokens import Script, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.matching.expressions import Clause, Watchlist
-    from monitor.matching.reference import Reader
+    from monitor.matching.expressions import Clause, Term, Watchlist
+    from monitor.matching.passages import Passage
+    from monitor.matching.phrases import Spot
+    from monitor.matching.reference import Shade
     from monitor.model import Article, Evidence, Match
+    from monitor.text.tokens import Token
 
 MOST_MISSES: Final = 5
 ALIKE: Final = 0.6
@@ -42,28 +53,68 @@ LINES: Final = {
 }
 """The ten lines of meaning (docs/watchlists.md), in a few words each."""
 
+_NOBODY: Final[Shade] = frozenset()
+_NEGATORS: Final = frozenset(map(key, "لا لم لن ليس ليست ليسوا غير دون بدون ضد بلا not no without against".split()))
+_FILLERS: Final = frozenset(map(key, FILLERS))
+_SHORT: Final = 3
+"""Letters of a word that too many other words look like."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miss:
-    """Something in the text that nearly counted for ``label``, and which line of meaning refused it."""
+    """Something in the text that nearly counted for the set ``label``, and which line of meaning refused it.
+
+    ``field[start:end] == text``. ``distance`` orders misses: 0 is a mention that something took away, 1 to 2 a form or
+    spelling that is not asked for, 3 to 4 words of a phrase, from 5 on another word that looks alike.
+    """
 
     label: str
     text: str
     why: str
     line: int
+    term: str
+    field: str
+    start: int
+    end: int
+    distance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """A mention that the exception ``term`` took away, by its words ``by``."""
+
+    mention: Evidence
+    term: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one clause saw. ``note`` says what of it decided; ``saw`` are its mentions, the counting ones first."""
+    """What one clause saw, and the line of meaning that decided it.
+
+    ``note`` says what the parts do not; ``tally`` counts those that hold. ``saw`` are the mentions that count, of a
+    `near` its window; ``closest`` is the tightest window where none is tight enough.
+    """
 
     label: str
     holds: bool
     line: int
     note: str = ""
+    tally: str = ""
     saw: tuple[Evidence, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    closest: Evidence | None = None
     parts: tuple[Seen, ...] = ()
     misses: tuple[Miss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in an article: title or text, its paragraph and the sentence in that, counted from 1."""
+
+    field: str
+    paragraph: int
+    sentence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,40 +124,38 @@ class Explanation:
     watchlist: Watchlist
     match: Match | None
     seen: Seen
+    passages: tuple[Passage, ...]
     barred: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
     def line(self) -> int:
-        """The line of meaning that decided: of the first part that fails, or of the whole when it holds."""
-        return _deciding(self.seen)
+        """The line of meaning that decided: of the part that fails, or of the whole when it holds."""
+        return self.seen.line
 
     @property
     def misses(self) -> tuple[Miss, ...]:
         """What came nearest, over all clauses."""
-        return tuple(_misses(self.seen))[:MOST_MISSES]
+        return _nearest(_misses(self.seen)) if not self.seen.holds else ()
 
-
-def _deciding(seen: Seen) -> int:
-    failing = next((part for part in seen.parts if not part.holds), None)
-    if seen.holds or failing is None:
-        return seen.misses[0].line if seen.misses and not seen.holds else seen.line
-    return _deciding(failing) if not seen.note else seen.line
-
-
-def _misses(seen: Seen) -> Iterator[Miss]:
-    yield from seen.misses
-    for part in seen.parts:
-        yield from _misses(part)
+    def place(self, field: str, start: int) -> Place:
+        """Say in which paragraph and sentence a place of the article lies."""
+        passage = next(one for one in self.passages if one.field == field)
+        token = max(bisect_right([one.start for one in passage.tokens], start) - 1, 0)
+        paragraph = passage.paragraph[token]
+        first = passage.sentence[bisect_left(passage.paragraph, paragraph)]
+        return Place(field, paragraph + 1, passage.sentence[token] - first + 1)
 
 
 def explain(watchlist: Watchlist, article: Article, now: datetime) -> Explanation:
     """Hold an article against a watchlist and tell what each part of it saw."""
     matcher = compile_watchlists([watchlist])
+    passages = tuple(read_article(article))
     return Explanation(
         watchlist=watchlist,
         match=next(iter(matcher.match(article, now)), None),
-        seen=_Explaining(article, matcher).clause(watchlist.clause),
+        seen=_Explaining(matcher.open(article), passages, watchlist.clause).clause(watchlist.clause, _NOBODY),
+        passages=passages,
         barred=tuple(_barred(watchlist, article, now)),
         remarks=("status: shadow: matches are recorded, nobody is told",)
         if watchlist.header.status is Status.SHADOW
@@ -127,217 +176,533 @@ def _barred(watchlist: Watchlist, article: Article, now: datetime) -> Iterator[s
             yield f"only: {what} {', '.join(map(str, sorted(admitted, key=str)))}; this one is {value or 'unknown'}"
 
 
+def _misses(seen: Seen) -> Iterator[Miss]:
+    yield from seen.misses
+    for part in seen.parts:
+        yield from _misses(part)
+
+
+def _nearest(misses: Iterable[Miss]) -> tuple[Miss, ...]:
+    """Keep the few nearest, each place in the article once."""
+    kept: list[Miss] = []
+    for miss in sorted(misses, key=attrgetter("distance")):
+        if not any(_overlap(miss, other) for other in kept):
+            kept.append(miss)
+    return tuple(kept[:MOST_MISSES])
+
+
 class _Explaining:
-    """The clauses of one watchlist over one article."""
+    """The clauses of one watchlist over one article, asked of its reader."""
 
-    def __init__(self, article: Article, matcher: Matcher) -> None:
-        self._article = article
-        self._reader: Reader = matcher.open(article)
-        self._passages = list(read_article(article))
+    def __init__(self, reader: Reader, passages: Sequence[Passage], clause: Clause) -> None:
+        self._reader = reader
+        self._passages = passages
+        self._whole = clause
+        self._made: _Loosened | None = None
 
-    def clause(self, clause: Clause) -> Seen:
+    @property
+    def _loosened(self) -> _Loosened:
+        """The engine without its rules; made when first something is missing."""
+        if self._made is None:
+            self._made = _Loosened(self._passages, frozenset(_terms_of(self._whole)))
+        return self._made
+
+    def clause(self, clause: Clause, shade: Shade) -> Seen:
+        """See a clause as the engine does: without the mentions in the shade of a `none`."""
         match clause:
             case Has():
-                return self._has(clause)
+                return self._has(clause, shade)
             case Near():
-                return self._near(clause)
+                return self._near(clause, shade)
             case Without():
                 return self._without(clause)
             case AtLeast():
-                return self._at_least(clause)
+                return self._at_least(clause, shade)
 
     # --- Kinds of clause
 
-    def _has(self, clause: Has) -> Seen:
-        evidence = self._reader.evaluate(clause)
+    def _has(self, clause: Has, shade: Shade) -> Seen:
+        evidence = self._reader.evaluate(clause, shade)
         found = self._reader.found(clause.terms)
-        counting = tuple(one for spot, one in found if not spot.weak and self._stands(one, clause.where))
-        weak = tuple(one for spot, one in found if spot.weak)
-        outside = [one for spot, one in found if not spot.weak and one not in counting]
+        removed = tuple(self._removed(clause.terms))
         if evidence is not None:
-            return Seen(label=clause.label, holds=True, line=_line_of(evidence[0]), saw=counting)
-        misses = [*self._outside(clause, outside), *self._weak(clause, weak), *self._refused(clause.terms)]
-        return Seen(label=clause.label, holds=False, line=1, misses=tuple(misses[:MOST_MISSES]))
+            counting = tuple(one for spot, one in found if not self._refusal(clause, spot, one, shade))
+            return Seen(label=clause.label, holds=True, line=_line_of(evidence[0]), saw=counting, removed=removed)
+        refused = (
+            _missed(clause.terms, one, refusal)
+            for spot, one in found
+            if (refusal := self._refusal(clause, spot, one, shade))
+        )
+        misses = _nearest((*refused, *self._refused(clause.terms, removed)))
+        line = misses[0].line if misses else 1
+        return Seen(label=clause.label, holds=False, line=line, removed=removed, misses=misses)
 
-    def _near(self, clause: Near) -> Seen:
-        evidence = self._reader.evaluate(clause)
+    def _refusal(self, clause: Has, spot: Spot, one: Evidence, shade: Shade) -> tuple[str, int, float] | None:
+        """Say why a mention does not count for a clause: reason, line, distance."""
+        if _is_shaded(spot, one.field, shade):
+            return "stands too close to what none: forbids", 8, 0.0
+        if not self._stands(spot, one, clause.where):
+            return f"stands outside in: {clause.where}", 7, 0.0
+        if spot.weak:
+            return "also another word: such a form counts inside a phrase or a near only", 1, 0.5
+        return None
+
+    def _stands(self, spot: Spot, one: Evidence, where: Where) -> bool:
+        if where is Where.LEAD:
+            return one.field == "text" and any(spot.last < each.lead for each in self._passages if each.field == "text")
+        return where is Where.ARTICLE or where.value == one.field
+
+    def _near(self, clause: Near, shade: Shade) -> Seen:
+        evidence = self._reader.evaluate(clause, shade)
         parts = tuple(self._operand(operand) for operand in clause.operands)
         if evidence is not None:
-            return Seen(label=clause.label, holds=True, line=6, note=_window(evidence[0]), saw=evidence, parts=parts)
-        missing = not all(part.holds for part in parts)
-        return Seen(label=clause.label, holds=False, line=6, note="" if missing else self._too_far(clause), parts=parts)
+            note = _gap(evidence[0])
+            return Seen(label=clause.label, holds=True, line=6, note=note, saw=evidence, parts=parts)
+        missing = [part for part in parts if not part.holds]
+        if missing:
+            tally = f"{len(parts) - len(missing)} of {len(parts)} are in the article"
+            return Seen(label=clause.label, holds=False, line=missing[0].line, tally=tally, parts=parts)
+        note, line, closest = self._too_far(clause, shade)
+        return Seen(label=clause.label, holds=False, line=line, note=note, closest=closest, parts=parts)
 
     def _operand(self, terms: TermSet) -> Seen:
         """See a set as `near` does: weak forms count."""
         found = tuple(one for _, one in self._reader.found(terms))
-        line = _line_of(found[0]) if found else 1
-        misses = () if found else tuple(self._refused(terms))[:MOST_MISSES]
-        return Seen(label=terms.label, holds=bool(found), line=line, saw=found, misses=misses)
+        removed = tuple(self._removed(terms))
+        if found:
+            return Seen(label=terms.label, holds=True, line=_line_of(found[0]), saw=found, removed=removed)
+        misses = _nearest(self._refused(terms, removed))
+        line = misses[0].line if misses else 1
+        return Seen(label=terms.label, holds=False, line=line, removed=removed, misses=misses)
 
-    def _too_far(self, clause: Near) -> str:
-        """Let go of order, place and distance, one after the other, and say which of them it was."""
+    def _too_far(self, clause: Near, shade: Shade) -> tuple[str, int, Evidence | None]:
+        """Let go of order, distance, place and none, one after the other, and say which of them it was."""
+        if shade and (window := self._reader.evaluate(clause)):
+            return "they stand too close to what none: forbids", 8, window[0]
         asked = (
             f"within {clause.within}" if isinstance(clause.within, str) else f"at most {clause.within} words between"
         )
-        for loose, why in (
-            (replace(clause, ordered=False), "they stand close enough, in another order"),
-            (replace(clause, within="paragraph"), "they stand too far apart"),
-            (replace(clause, within="paragraph", ordered=False), "they stand too far apart, and in another order"),
-            (replace(clause, within="paragraph", ordered=False, where=Where.ARTICLE), f"not in the {clause.where}"),
+        anywhere = replace(clause, within="paragraph")
+        for loose, why, line in (
+            (replace(clause, ordered=False), "they stand close enough, in another order", 6),
+            (anywhere, "they stand too far apart", 6),
+            (replace(anywhere, ordered=False), "they stand too far apart, and in another order", 6),
+            (
+                replace(anywhere, where=Where.ARTICLE, ordered=False),
+                f"they do not stand together in: {clause.where}",
+                7,
+            ),
         ):
-            if window := self._reader.evaluate(loose):
-                gaps = f"{_gaps(window[0])} words between" if "far" in why else _window(window[0])
-                return f"{why}: {gaps}; asked is {asked}"
-        return "never in one paragraph"
+            if window := self._reader.evaluate(loose, shade):
+                return f"{why}: {_gap(window[0])}; asked is {asked}", line, window[0]
+        if self._in_one_paragraph(clause):
+            return "they share their words", 6, None
+        return "never in one paragraph", 6, None
+
+    def _in_one_paragraph(self, clause: Near) -> bool:
+        """Tell whether some paragraph has a mention of each operand."""
+        paragraphs = {one.field: one.paragraph for one in self._passages}
+        each = (
+            {(one.field, paragraphs[one.field][spot.first]) for spot, one in self._reader.found(operand)}
+            for operand in clause.operands
+        )
+        return bool(set.intersection(*each))
 
     def _without(self, clause: Without) -> Seen:
-        parts = tuple(self.clause(one) for one in clause.clauses)
+        parts = tuple(_bare(self.clause(one, _NOBODY)) for one in clause.clauses)
         held = [part for part in parts if part.holds]
         if clause.within is not None:
             near = ", ".join(f"«{one.text}»" for part in held for one in part.saw)
             note = f"takes away what stands within {clause.within} of {near}" if held else ""
-            return Seen(label=clause.label, holds=True, line=8, note=note, parts=_kept(parts))
+            return Seen(label=clause.label, holds=True, line=8, note=note, parts=parts)
         note = f"held back by {held[0].label}" if held else ""
-        return Seen(label=clause.label, holds=not held, line=8, note=note, parts=_kept(parts))
+        return Seen(label=clause.label, holds=not held, line=8, note=note, parts=parts)
 
-    def _at_least(self, clause: AtLeast) -> Seen:
-        parts = tuple(self.clause(one) for one in clause.clauses)
-        holds = self._reader.evaluate(clause) is not None
+    def _at_least(self, clause: AtLeast, shade: Shade) -> Seen:
+        holds = self._reader.evaluate(clause, shade) is not None
+        inner = shade.union(*map(self._reader.shade, clause.clauses))
+        parts = tuple(self.clause(one, inner) for one in clause.clauses)
         held = sum(part.holds for part in parts)
-        note = "" if clause.count == len(parts) and held < len(parts) else f"{held} of {len(parts)} hold"
-        if held >= clause.count and not holds:
-            note = "what holds stands too close to what none: forbids"
-        if not holds and held < clause.count:
-            note = ""
-        line = 8 if held >= clause.count and not holds else 7
-        return Seen(label=clause.label, holds=holds, line=line, note=note, parts=parts)
+        tally = f"{held} of {len(parts)} hold"
+        if holds:
+            note = "" if clause.count == len(parts) else tally
+            return Seen(label=clause.label, holds=True, line=7, note=note, tally=tally, parts=parts)
+        tally = f"{tally}, {clause.count} must"
+        return Seen(label=clause.label, holds=False, line=_failing_line(clause, parts), tally=tally, parts=parts)
 
     # --- What nearly counted
 
-    def _stands(self, one: Evidence, where: Where) -> bool:
-        if where is Where.LEAD:
-            passage = next(passage for passage in self._passages if passage.field == "text")
-            last = passage.tokens[passage.lead - 1].end if passage.lead else 0
-            return one.field == "text" and one.end <= last
-        return where is Where.ARTICLE or where.value == one.field
-
-    def _outside(self, clause: Has, found: Sequence[Evidence]) -> Iterator[Miss]:
-        for one in found:
-            yield Miss(label=clause.label, text=one.text, why=f"stands outside in: {clause.where}", line=7)
-
-    def _weak(self, clause: Has, found: Sequence[Evidence]) -> Iterator[Miss]:
-        why = "also another word: such a form counts inside a phrase or a near only"
-        for one in found:
-            yield Miss(label=clause.label, text=one.text, why=why, line=1)
-
-    def _refused(self, terms: TermSet) -> Iterator[Miss]:
-        """Find what would count for a set without one of its rules; each place in the text once."""
-        told: set[str] = set()
-        for miss in (*self._excepted(terms), *self._relaxed(terms), *self._alike(terms)):
-            if miss.text not in told:
-                told.add(miss.text)
-                yield miss
-
-    def _excepted(self, terms: TermSet) -> Iterator[Miss]:
-        for one in _find(replace(terms, exceptions=()), self._article):
-            exceptions = TermSet("", terms.exceptions)
-            around = [other for other in _find(exceptions, self._article) if _overlap(one, other)]
-            if around:
-                yield Miss(label=terms.label, text=one.text, why=f"stands in the exception «{around[0].text}»", line=5)
+    def _removed(self, terms: TermSet) -> Iterator[Removed]:
+        """Find the mentions that exceptions take away, each with one exception that does."""
         for nested in terms.sets:
-            yield from self._excepted(nested)
-
-    def _relaxed(self, terms: TermSet) -> Iterator[Miss]:
-        for term in _all_terms(terms):
-            words = [token.spelt for token in tokenize(term.text)]
-            if len(words) == 1 and words[0].startswith("ال") and term.kind is not Kind.EXACT:
-                for one in _find(TermSet("", (replace(term, text=words[0][2:]),)), self._article):
-                    why = f"the term «{term.text}» has an ال that the text must have too"
-                    yield Miss(label=terms.label, text=one.text, why=why, line=2)
-            if len(words) > 1:
-                yield from self._scattered(terms, term, words)
-            if term.kind is not Kind.NAME and len(words) == 1:
-                for one in _find(TermSet("", (Term(term.text, Kind.NAME),)), self._article):
-                    why = f"a spelling of «{term.text}», which is not written as a name; write name: if it is one"
-                    yield Miss(label=terms.label, text=one.text, why=why, line=4)
-
-    def _scattered(self, terms: TermSet, term: Term, words: Sequence[str]) -> Iterator[Miss]:
-        """Find the words of a phrase where they stand together, but not as a phrase."""
-        sets = tuple(TermSet(word, (Term(word, term.kind),)) for word in words if not is_listed(word, "function_words"))
-        if len(sets) < 2:  # noqa: PLR2004 - no phrase is left
+            yield from self._removed(nested)
+        if not terms.exceptions:
             return
-        for unit, why in (
-            ("sentence", "the words are there, but not one after the other"),
-            ("paragraph", "the words are in one paragraph, but in more than one sentence"),
-        ):
-            near = Near("", sets, "sentence" if unit == "sentence" else "paragraph")
-            if found := _evaluate(near, self._article):
-                ordered = _evaluate(replace(near, ordered=True), self._article)
-                said = why if ordered or unit == "paragraph" else "the words are there, in another order"
-                yield Miss(label=terms.label, text=found[0].text, why=f"«{term.text}»: {said}", line=3)
-                return
+        kept = {(one.field, one.start, one.end) for _, one in self._reader.found(terms)}
+        find = self._loosened.find
+        gone = [one for _, one in find(replace(terms, exceptions=())) if (one.field, one.start, one.end) not in kept]
+        for exception in terms.exceptions if gone else ():
+            left = [one for _, one in find(replace(terms, exceptions=(exception,)))]
+            around = [one for _, one in find(TermSet("", (exception,)))]
+            for mention in (one for one in gone if one not in left):
+                by = next((one.text for one in around if _overlap(one, mention)), exception.text)
+                yield Removed(mention=mention, term=exception.text, by=by)
+            gone = [one for one in gone if one in left]
 
-    def _alike(self, terms: TermSet) -> Iterator[Miss]:
-        """Find words that look like a term's and are others."""
-        wanted = {
-            token.spelt: term
-            for term in _all_terms(terms)
-            for token in tokenize(term.text)
-            if token.script is not Script.ADDRESS and not is_listed(token.spelt, "function_words")
-        }
-        seen: dict[str, str] = {}
-        for passage in self._passages:
-            for token in passage.tokens:
-                seen.setdefault(key(token.spelt), passage.text[token.start : token.end])
-        pairs = [
-            (max(likeness(spelt, word), likeness(spelt.removeprefix("ال"), word)), word, spelt)
-            for word in wanted
-            for spelt in seen
-        ]
-        for how, word, spelt in sorted(pairs, reverse=True)[: 2 * MOST_MISSES]:
-            if how >= ALIKE and len(key(word)) > 2:  # noqa: PLR2004 - of two letters everything looks alike
-                term = wanted[word]
-                single = term.text.strip() == word
-                if how == 1 and not single:
-                    why = f"a word of «{term.text}», whose others are not beside it"
-                    yield Miss(label=terms.label, text=seen[spelt], why=why, line=3)
-                elif how < 1:
-                    yield Miss(
-                        label=terms.label, text=seen[spelt], why=f"looks like «{word}» and is another word", line=1
-                    )
+    def _refused(self, terms: TermSet, removed: Iterable[Removed]) -> Iterator[Miss]:
+        """Find what would count for a set without one of its rules."""
+        for one in removed:
+            yield _missed(terms, one.mention, (f"stands in the exception «{one.by}»", 5, 0.0))
+        yield from self._loosened.misses(terms)
+
+
+def _failing_line(clause: AtLeast, parts: Sequence[Seen]) -> int:
+    """Say which line decided that too few clauses hold.
+
+    In an `all` it is that of the first that fails; where none of several holds, that of the nearest to holding.
+    """
+    failing = [part for part in parts if not part.holds]
+    if clause.count == len(parts):
+        return failing[0].line
+    if len(failing) < len(parts):
+        return 7
+    return min(failing, key=lambda part: min((miss.distance for miss in _misses(part)), default=9.0)).line
+
+
+def _bare(seen: Seen) -> Seen:
+    """Drop what nearly counted: of a `none`, nobody wants to know."""
+    return replace(seen, misses=(), parts=tuple(map(_bare, seen.parts)))
+
+
+# --- The engine without one of its rules -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """A term with one rule let go of, and what to say when it is found where the term is not.
+
+    ``closed``: said instead of a word that has the ال that the term wants.
+    """
+
+    term: Term
+    why: str
+    line: int
+    distance: float
+    closed: str = ""
+
+
+class _Loosened:
+    """The engine over one article, free to look for what no watchlist asks."""
+
+    def __init__(self, passages: Sequence[Passage], terms: Iterable[Term]) -> None:
+        self._variants = {term: tuple(_variants(term)) for term in terms}
+        wanted = [*self._variants, *(one.term for variants in self._variants.values() for one in variants)]
+        vocabulary = Vocabulary()
+        self._phrases = {term: compile_phrase(read_term(term), vocabulary) for term in wanted}
+        self._reads = [Read(one, vocabulary) for one in passages]
+        self._reader = Reader(self._phrases, self._reads)
+        unmarked = (replace(one, tokens=tuple(map(_unmarked, one.tokens))) for one in passages)
+        self._unmarked = Reader(self._phrases, [Read(one, vocabulary) for one in unmarked])
+        self._asked: list[TermSet] = []  # a reader remembers sets by identity, so each has to live as long as it does
+
+    def find(self, terms: TermSet) -> list[tuple[Spot, Evidence]]:
+        """List every mention of a set of known terms."""
+        self._asked.append(terms)
+        return self._reader.found(terms)
+
+    def misses(self, terms: TermSet) -> Iterator[Miss]:
+        """Find what would count for a set that has no mention, if one rule were another."""
+        for term in _positive(terms):
+            for variant in self._variants[term]:
+                for _, one in self.find(TermSet("", (variant.term,))):
+                    why = variant.closed if variant.closed and _is_articled(one.text) else variant.why
+                    yield _missed(terms, one, (why, variant.line, variant.distance), term)
+            yield from self._otherwise_marked(terms, term)
+            spellings = read_term(term).spellings
+            if spellings and len(spellings[0]) > 1:
+                yield from self._scattered(terms, term)
+            elif spellings:
+                yield from self._alike(terms, term, spellings[0][0])
+
+    def _otherwise_marked(self, terms: TermSet, term: Term) -> Iterator[Miss]:
+        wanted = TermSet("", (term,))
+        self._asked.append(wanted)
+        for _, one in self._unmarked.found(wanted):
+            text = next(each.passage.text for each in self._reads if each.passage.field == one.field)
+            written = replace(one, text=text[one.start : one.end])
+            yield _missed(terms, written, ("its vowel marks make it another word", 10, 1.0), term)
+
+    # --- Phrases
+
+    def _scattered(self, terms: TermSet, term: Term) -> Iterator[Miss]:
+        """Find the words of a phrase where they do not stand as one."""
+        phrase = self._phrases[term]
+        for read in self._reads:
+            found = [
+                miss
+                for words, numbers in zip(phrase.read.spellings, phrase.spellings, strict=True)
+                if (miss := _Scattered(terms, term, read, words, numbers).miss())
+            ]
+            if found:
+                yield min(found, key=attrgetter("distance"))
+
+    # --- Words that look alike
+
+    def _alike(self, terms: TermSet, term: Term, word: Word) -> Iterator[Miss]:
+        """Find words that look like a single one and are others."""
+        if len(key(word.spelt)) <= _SHORT or word.script not in {Script.ARABIC, Script.LATIN}:
+            return
+        for read in self._reads:
+            for token in {token.spelt: token for token in reversed(read.passage.tokens)}.values():
+                how = _likeness(word.spelt, token)
+                if ALIKE <= how and not is_listed(token.spelt, "function_words"):
+                    why = f"looks like «{word.spelt}» and is another word"
+                    if word.varies:
+                        why = f"too far from «{word.spelt}» to be a spelling of it"
+                    said = (why, 4 if word.varies else 1, 6 - how)
+                    yield _from_tokens(terms, term, read.passage, (token, token), said)
+
+
+class _Scattered:
+    """The words of one spelling of a phrase in one passage, where the engine found no phrase."""
+
+    def __init__(self, terms: TermSet, term: Term, read: Read, words: Sequence[Word], numbers: Sequence[int]) -> None:
+        self._terms, self._term, self._read = terms, term, read
+        self._words, self._numbers = words, numbers
+        places: dict[int, list[int]] = {number: [] for number in numbers}
+        for place, hits in enumerate(read.hits):
+            for number in places.keys() & hits.keys():
+                places[number].append(place)
+        self._places = [places[number] for number in numbers]
+
+    def miss(self) -> Miss | None:
+        """Say what keeps the words apart, or which of them are missing."""
+        passage = self._read.passage
+        if not all(self._places):
+            return self._partly()
+        if chain := _first(_in_order(inside) for inside in self._by_unit(passage.sentence)):
+            return self._told(chain, self._between(chain), 3.0)
+        if window := _first(_together(inside) for inside in self._by_unit(passage.sentence)):
+            return self._told(window, "the words are there, in another order", 3.2)
+        if window := _first(_together(inside) for inside in self._by_unit(passage.paragraph)):
+            return self._told(window, "the words are in one paragraph, but in more than one sentence", 3.4)
+        return self._partly()
+
+    def _by_unit(self, units: Sequence[int]) -> Iterator[list[list[int]]]:
+        """Give the places of each word, sentence by sentence or paragraph by paragraph, where all are there."""
+        grouped: dict[int, list[list[int]]] = defaultdict(lambda: [[] for _ in self._words])
+        for word, places in enumerate(self._places):
+            for place in places:
+                grouped[units[place]][word].append(place)
+        return (inside for _, inside in sorted(grouped.items()) if all(inside))
+
+    def _between(self, chain: Sequence[int]) -> str:
+        """Name the first thing between the words, in order, that a phrase cannot have between them."""
+        tokens = self._read.passage.tokens
+        for number, (one, other) in enumerate(zip(chain, chain[1:], strict=False), start=1):
+            word, between = self._words[number], tokens[one + 1 : other]
+            sign = next((token.sign for token in tokens[one + 1 : other + 1] if token.sign), "")
+            negator = next((token.spelt for token in between if token.key in _NEGATORS), "")
+            other_word = next((token.spelt for token in between if token.key not in _FILLERS), "")
+            if negator:
+                return f"«{negator}» stands between its words, and breaks a phrase"
+            if sign and sign != word.sign:
+                return f"«{sign}» stands between its words, and breaks a phrase"
+            if other_word:
+                return f"{_counted(len(between), 'word')} between: «{_text(self._read.passage, between)}»"
+            if len(between) > MOST_FILLERS:
+                return f"{len(between)} small words between, {MOST_FILLERS} may stand there"
+            if self._read.hits[other][self._numbers[number]].joined:
+                return f"«{tokens[other].spelt}» begins with و or ف, and goes on to something new"
+        return "the words are there, but not as one phrase"
+
+    def _partly(self) -> Miss | None:
+        """Tell of the sentence that holds most of the words, if that is half of them."""
+        matter = [place for place, one in enumerate(self._words) if not is_listed(one.spelt, "function_words")]
+        held: dict[int, dict[int, int]] = defaultdict(dict)
+        for word in matter:
+            for place in self._places[word]:
+                held[self._read.passage.sentence[place]].setdefault(word, place)
+        if not held:
+            return None
+        sentence, words = max(held.items(), key=lambda pair: (len(pair[1]), -pair[0]))
+        missing = [self._words[word].spelt for word in matter if word not in words]
+        if not missing or len(words) * 2 < len(matter):
+            return None
+        lacks = ", ".join(f"«{one}»{self._looking_like(one, sentence)}" for one in missing)
+        known = sorted(words.values())
+        start = max((place for place in known), key=lambda place: -place)
+        last = start
+        for place in known:
+            last = place if place == last + 1 else last
+        return self._told((start, last), f"in its sentence there is no {lacks}", 4 + len(missing) / len(matter) / 2)
+
+    def _looking_like(self, word: str, sentence: int) -> str:
+        """Name the word of a sentence that looks most like one that is missing."""
+        passage = self._read.passage
+        tokens = [one for one, where in zip(passage.tokens, passage.sentence, strict=True) if where == sentence]
+        how, spelt = max(((_likeness(word, one), one.spelt) for one in tokens), default=(0.0, ""))
+        return f" («{spelt}» is another word)" if ALIKE <= how < 1 and len(word) > _SHORT else ""
+
+    def _told(self, places: Sequence[int], why: str, distance: float) -> Miss:
+        tokens = self._read.passage.tokens
+        ends = tokens[min(places)], tokens[max(places)]
+        said = (f"«{self._term.text}»: {why}", 3, distance)
+        return _from_tokens(self._terms, self._term, self._read.passage, ends, said)
+
+
+def _in_order(lists: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+    """Choose one place of each list, each behind the one before, over the fewest tokens."""
+    best: tuple[int, ...] | None = None
+    for start in lists[0]:
+        chain = [start]
+        for places in lists[1:]:
+            following = bisect_right(places, chain[-1])
+            if following == len(places):
+                break
+            chain.append(places[following])
+        else:
+            if best is None or chain[-1] - start < best[-1] - best[0]:
+                best = tuple(chain)
+    return best
+
+
+def _together(lists: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+    """Choose one place of each list, no two the same, over few tokens."""
+    best: tuple[int, ...] | None = None
+    for start in sorted({place for places in lists for place in places}):
+        chosen: list[int] = []
+        for places in lists:
+            free = [place for place in places[bisect_left(places, start) :] if place not in chosen]
+            if not free:
+                break
+            chosen.append(free[0])
+        else:
+            if best is None or max(chosen) - min(chosen) < max(best) - min(best):
+                best = tuple(chosen)
+    return best
+
+
+def _first(found: Iterable[tuple[int, ...] | None]) -> tuple[int, ...] | None:
+    return min(filter(None, found), key=lambda places: max(places) - min(places), default=None)
+
+
+def _variants(term: Term) -> Iterator[_Variant]:
+    """Let go of one rule of a term's reading at a time; what is refused for less comes first."""
+    tokens = tokenize(term.text)
+    said = f"«{term.text}»"
+    if len(tokens) == 1:
+        yield from _with_and_without_article(term, tokens[0], said)
+        if read_term(term).spellings[0][0].reading is Reading.ACRONYM and tokens[0].script is Script.LATIN:
+            why = f"an acronym is written in capitals, as {said}"
+            yield _Variant(replace(term, text=tokens[0].spelt.lower(), kind=Kind.EXACT), why, 4, 1.0)
+    if term.kind is Kind.PLAIN:
+        why = f"a spelling of {said}, which is not written as a name; write name: if it is one"
+        yield _Variant(replace(term, kind=Kind.NAME), why, 4, 1.2)
+    else:
+        why = f"of the family of {said}, which {term.kind}: leaves out"
+        yield _Variant(replace(term, kind=Kind.PLAIN), why, 1, 1.1)
+    if term.kind is Kind.EXACT:
+        yield _Variant(replace(term, kind=Kind.NAME), f"a spelling of {said}, which exact: leaves out", 1, 1.2)
+    letters = split_marks(term.text)[0]
+    if letters != term.text:
+        yield _Variant(replace(term, text=letters), f"without the vowel marks of {said} it would be one", 10, 1.0)
+
+
+def _with_and_without_article(term: Term, token: Token, said: str) -> Iterator[_Variant]:
+    if has_article(token.spelt):
+        why = f"the term {said} has an ال that the text must have too"
+        closed = f"a form of «{token.spelt[2:]}»; with its ال {said} is that name only"
+        yield _Variant(replace(term, text=token.spelt[2:]), why, 2, 0.8, closed)
+    elif token.script is Script.ARABIC and term.kind is not Kind.PLAIN:
+        why = f"has an ال that the term {said} has not"
+        yield _Variant(replace(term, text="ال" + token.spelt), why, 2, 0.8)
 
 
 # --- Pure parts ------------------------------------------------------------------------------------------------------
 
 
-def _kept(parts: Sequence[Seen]) -> tuple[Seen, ...]:
-    """Drop what nearly counted: of a `none`, nobody wants to know."""
-    return tuple(replace(part, misses=(), parts=_kept(part.parts)) for part in parts)
+def _missed(terms: TermSet, one: Evidence, said: tuple[str, int, float], term: Term | None = None) -> Miss:
+    why, line, distance = said
+    known = term.text if term else one.mentions[0].term
+    return Miss(
+        label=terms.label,
+        text=one.text,
+        why=why,
+        line=line,
+        term=known,
+        field=one.field,
+        start=one.start,
+        end=one.end,
+        distance=distance,
+    )
 
 
-def _find(terms: TermSet, article: Article) -> list[Evidence]:
-    matcher = Matcher([_only(Has(terms))])
-    return [one for _, one in matcher.open(article).found(terms)]
+def _from_tokens(
+    terms: TermSet, term: Term, passage: Passage, ends: tuple[Token, Token], said: tuple[str, int, float]
+) -> Miss:
+    start, end = ends[0].start, ends[1].end
+    why, line, distance = said
+    return Miss(
+        label=terms.label,
+        text=passage.text[start:end],
+        why=why,
+        line=line,
+        term=term.text,
+        field=passage.field,
+        start=start,
+        end=end,
+        distance=distance,
+    )
 
 
-def _evaluate(clause: Clause, article: Article) -> tuple[Evidence, ...] | None:
-    return Matcher([_only(clause)]).open(article).evaluate(clause)
-
-
-def _only(clause: Clause) -> Watchlist:
-    from monitor.matching.expressions import Watchlist
-    from monitor.model import WatchlistHeader
-
-    return Watchlist(WatchlistHeader(id="part", name="part"), clause, Only())
+def _terms_of(clause: Clause) -> Iterator[Term]:
+    match clause:
+        case Has(terms=terms):
+            yield from _all_terms(terms)
+        case Near(operands=operands):
+            for operand in operands:
+                yield from _all_terms(operand)
+        case AtLeast(clauses=clauses) | Without(clauses=clauses):
+            for one in clauses:
+                yield from _terms_of(one)
 
 
 def _all_terms(terms: TermSet) -> Iterator[Term]:
-    yield from terms.terms
+    yield from (*terms.terms, *terms.exceptions)
     for nested in terms.sets:
         yield from _all_terms(nested)
 
 
-def _overlap(one: Evidence, other: Evidence) -> bool:
+def _positive(terms: TermSet) -> Iterator[Term]:
+    yield from terms.terms
+    for nested in terms.sets:
+        yield from _positive(nested)
+
+
+def _unmarked(token: Token) -> Token:
+    return replace(token, marks=()) if token.marks else token
+
+
+def _is_articled(text: str) -> bool:
+    tokens = tokenize(text)
+    return bool(tokens) and any(cut.article for cut in cuts(tokens[0].spelt, tokens[0].prefix))
+
+
+def _likeness(word: str, token: Token) -> float:
+    """Say how alike a term's word and a text's are, whatever particles stand before that."""
+    bare = word.removeprefix("ال")
+    if token.script is not Script.ARABIC:
+        return likeness(word, token.spelt)
+    bodies = {cut.body for cut in cuts(token.spelt, token.prefix) if not cut.enclitic}
+    return max((likeness(bare, body) for body in bodies if len(body) > 1), default=0.0)
+
+
+def _is_shaded(spot: Spot, field: str, shade: Shade) -> bool:
+    return bool(shade) and not shade.isdisjoint((field, place) for place in range(spot.first, spot.last + 1))
+
+
+def _overlap(one: Evidence | Miss, other: Evidence | Miss) -> bool:
     return one.field == other.field and one.start < other.end and other.start < one.end
 
 
@@ -351,14 +716,17 @@ def _line_of(evidence: Evidence) -> int:
     return 2 if mention and mention.term.startswith("ال") else 1
 
 
-def _gaps(window: Evidence) -> int:
-    """Count the words between the mentions of a window."""
-    between = list(window.text)
-    for one in window.mentions:
-        for place in range(one.start - window.start, one.end - window.start):
-            between[place] = " "
-    return len("".join(between).split())
+def _text(passage: Passage, tokens: Sequence[Token]) -> str:
+    return passage.text[tokens[0].start : tokens[-1].end]
 
 
-def _window(window: Evidence) -> str:
-    return f"{_gaps(window)} words between"
+def _gap(window: Evidence) -> str:
+    """Count the words between the mentions of a window, in words."""
+    ends = [window.start, *(one.end for one in window.mentions)]
+    starts = [*(one.start for one in window.mentions), window.end]
+    between = (window.text[end - window.start : start - window.start] for end, start in zip(ends, starts, strict=True))
+    return f"{_counted(sum(len(tokenize(one)) for one in between), 'word')} between"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

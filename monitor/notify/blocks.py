@@ -82,7 +82,8 @@ def _line(parts: Iterable[Part]) -> Iterator[Element]:
             break
         shown.append((cut(part.text, room), part.marked))
         room -= len(part.text)
-    opening, closing = tuple(enclose(""))
+    isolated = enclose("".join(text for text, _ in shown))
+    opening, closing = isolated[0], isolated[-1]
     last = len(shown) - 1
     for number, (text, marked) in enumerate(shown):
         yield _text(f"{opening if not number else ''}{text}{closing if number == last else ''}", bold=marked)

@@ -82,12 +82,14 @@ def _proof(overrides: Overrides, name: str) -> Iterator[Fault]:
             return
 
 
-def _problem(folder: Path, fault: Fault, level: Literal["error", "warning"] = "error") -> Problem:
-    return Problem(folder / fault.file, fault.line or 1, 1, level, f"{fault.reason}; the built-in text is sent")
+def _problem(folder: Path, fault: Fault) -> Problem:
+    return Problem(folder / fault.file, fault.line or 1, 1, "error", f"{fault.reason}; the built-in text is sent")
 
 
 def _unused(file: Path, name: str) -> Problem:
-    return Problem(file, 1, 1, "error", f"no message is written with a template {name!r}{did_you_mean(name, NAMES)}")
+    hint = did_you_mean(name, NAMES)
+    level: Literal["error", "warning"] = "error" if "did you mean" in hint else "warning"
+    return Problem(file, 1, 1, level, f"no message is written with a template {name!r}{hint}")
 
 
 # --- Samples -------------------------------------------------------------------------------------------------------

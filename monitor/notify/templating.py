@@ -30,7 +30,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.errors import ParseError
-from monitor.notify.display import clean, cut, enclose, isolate, paragraph
+from monitor.notify.display import clean, cut, direction, enclose, isolate, paragraph
 from monitor.notify.terminal import STYLES
 from monitor.worker import Workers
 
@@ -193,7 +193,12 @@ def _environment(folder: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {"isolate": isolate, "enclose": enclose, "paragraph": paragraph}
+    filters: dict[str, Any] = {
+        "isolate": isolate,
+        "enclose": enclose,
+        "paragraph": paragraph,
+        "direction": direction,
+    }
     environment.filters.update(filters)
     environment.globals["styles"] = STYLES
     return environment
