@@ -6,6 +6,7 @@ found by letting go of one rule at a time and seeing which of them it was that r
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from monitor.text.likeness import likeness
 from monitor.text.tokens import Script, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from monitor.matching.expressions import Clause, Term, Watchlist
@@ -54,7 +55,28 @@ LINES: Final = {
 """The ten lines of meaning (docs/watchlists.md), in a few words each."""
 
 _NOBODY: Final[Shade] = frozenset()
-_NEGATORS: Final = frozenset(map(key, "لا لم لن ليس ليست ليسوا غير دون بدون ضد بلا not no without against".split()))
+_NEGATORS: Final = frozenset(
+    map(
+        key,
+        [
+            "لا",
+            "لم",
+            "لن",
+            "ليس",
+            "ليست",
+            "ليسوا",
+            "غير",
+            "دون",
+            "بدون",
+            "ضد",
+            "بلا",
+            "not",
+            "no",
+            "without",
+            "against",
+        ],
+    )
+)
 _FILLERS: Final = frozenset(map(key, FILLERS))
 _SHORT: Final = 3
 """Letters of a word that too many other words look like."""
@@ -455,7 +477,7 @@ class _Loosened:
         for read in self._reads:
             for token in {token.spelt: token for token in reversed(read.passage.tokens)}.values():
                 how = _likeness(word.spelt, token)
-                if ALIKE <= how and not is_listed(token.spelt, "function_words"):
+                if how >= ALIKE and not is_listed(token.spelt, "function_words"):
                     why = f"looks like «{word.spelt}» and is another word"
                     if word.varies:
                         why = f"too far from «{word.spelt}» to be a spelling of it"
@@ -499,7 +521,7 @@ class _Scattered:
     def _between(self, chain: Sequence[int]) -> str:
         """Name the first thing between the words, in order, that a phrase cannot have between them."""
         tokens = self._read.passage.tokens
-        for number, (one, other) in enumerate(zip(chain, chain[1:], strict=False), start=1):
+        for number, (one, other) in enumerate(itertools.pairwise(chain), start=1):
             word, between = self._words[number], tokens[one + 1 : other]
             sign = next((token.sign for token in tokens[one + 1 : other + 1] if token.sign), "")
             negator = next((token.spelt for token in between if token.key in _NEGATORS), "")
