@@ -6,7 +6,6 @@ The broker belongs to the tests: `emptied` throws away what its topics hold. Mav
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import shutil
@@ -14,7 +13,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -29,6 +27,8 @@ ROOT: Final = Path(__file__).parents[1]
 POM: Final = ROOT / "tests/data/kafka/pom.xml"
 DOWNLOAD_SECONDS: Final = 300
 START_SECONDS: Final = 60
+CLUSTER: Final = "monitor-tests-clusterA"
+"""A UUID as Kafka writes one; a random one may begin with a dash, which the tool takes for an option."""
 PROPERTIES: Final = """
 process.roles=broker,controller
 node.id=1
@@ -109,11 +109,10 @@ def _running(jars: Path, folder: Path) -> Iterator[int]:
     port, controller = _free_ports()
     config = folder / "server.properties"
     config.write_text(PROPERTIES.format(port=port, controller=controller, logs=folder / "logs"), "utf-8")
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
     with (folder / "output").open("wb") as output:
         subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)],
+            [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(config)],
             stdout=output,
             stderr=output,
             check=True,

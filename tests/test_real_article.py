@@ -63,7 +63,7 @@ def test_three_processes_over_kafka_make_the_same_alerts(
     monitor = watching(kafka_address)
     stages = [monitor.start(stage) for stage in ("poll", "match", "notify")]
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 60
         while spoken(monitor.lines("alerts")) != EXPECTED:
             assert time.monotonic() < deadline, monitor("sources").stdout
             assert all(stage.poll() is None for stage in stages)

@@ -256,7 +256,7 @@ class KafkaGroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # ka
         self._bus, self._consumer = bus, consumer
         self._held: dict[TopicPartition, int] = {}
         self._tenures = 0
-        consumer.subscribe([topic], listener=self)
+        _join(consumer, topic, self)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Begin a tenure of each."""
@@ -362,7 +362,7 @@ class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._settled = False
         self._failure: Exception | None = None
         self._stop = threading.Event()
-        consumer.subscribe([OWNERSHIP], listener=self)
+        _join(consumer, OWNERSHIP, self)
         self._thread = threading.Thread(target=self._keep, name="shards", daemon=True)
         self._thread.start()
 
@@ -411,12 +411,23 @@ _MEMBERSHIP: Final = {
     "partition_assignment_strategy": [CooperativeStickyAssignor],
     "session_timeout_ms": 10_000,  # a killed member's partitions are taken over this fast
     "heartbeat_interval_ms": 1_000,  # a member learns of a rebalance this fast
+    "metadata_max_age_ms": 30_000,  # partitions that were added are consumed this fast
 }
 _FETCHING: Final = {
     "max_partition_fetch_bytes": RECORD_BYTES,
     "fetch_max_bytes": 2 * RECORD_BYTES,
     "allow_auto_create_topics": False,
 }
+
+
+def _join(consumer: KafkaConsumer, topic: str, listener: ConsumerRebalanceListener) -> None:
+    """Subscribe once the topic's partitions are known.
+
+    kafka-python 3.0 drops the question for a topic that is subscribed to while its first question for metadata is
+    under way. The group would then have nothing to share out until the metadata have aged.
+    """
+    consumer.partitions_for_topic(topic)
+    consumer.subscribe([topic], listener=listener)
 
 
 def _find_listener(servers: Sequence[str]) -> None:
