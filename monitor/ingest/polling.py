@@ -385,6 +385,8 @@ class _Schedule:
 
     def end(self) -> None:
         """Wait for the polls that are under way."""
+        # Shutting down while jobs are handed out, APScheduler 3 does not find the job that it has just handed out.
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown()
 
     def _ended(self, event: JobEvent) -> None:
