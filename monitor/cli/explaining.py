@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from monitor.model import Article
 
 commands = typer.Typer()
-
-_SHOWN: Final = 25
-"""Ways of writing a term that are counted out."""
 
 
 @commands.command(
@@ -60,16 +56,19 @@ def explain(  # noqa: PLR0913 - options
 
 
 def _choose(wanted: str, path: Path) -> Watchlist:
+    """Find a watchlist by its id, else by its name, in whatever case that is written."""
     from monitor.documents import did_you_mean
     from monitor.watchlists.loading import load_watchlists
 
     known = load_watchlists(path).watchlists
     for one in known:
-        if wanted in {one.header.id, one.header.name}:
+        if wanted == one.header.id:
             return one
-    raise typer.BadParameter(
-        f"no watchlist is called {wanted!r}{did_you_mean(wanted, [one.header.id for one in known])}"
-    )
+    for one in known:
+        if wanted.casefold() == one.header.name.casefold():
+            return one
+    names = [name for one in known for name in (one.header.id, one.header.name)]
+    raise typer.BadParameter(f"no watchlist is called {wanted!r}{did_you_mean(wanted, names)}")
 
 
 def _read(file: str, now: datetime) -> Article:
@@ -88,8 +87,10 @@ def _read(file: str, now: datetime) -> Article:
 def _styles() -> dict[str, str]:
     from monitor.notify.terminal import STYLES
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return STYLES if colour else {**dict.fromkeys(STYLES, ""), "mark": "*", "unmark": "*"}
+    missed = {"missed": STYLES["high"], "unmissed": STYLES["end"]}
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+        return STYLES | missed
+    return dict.fromkeys(STYLES, "") | {"mark": "*", "unmark": "*", "missed": "~", "unmissed": "~"}
 
 
 @commands.command(
@@ -107,23 +108,21 @@ def expand(  # noqa: PLR0913 - options
     as_json: Json = False,
 ) -> None:
     """Tell how a term is read, and what it finds."""
-    from dataclasses import asdict
-
     from monitor.codec import to_json
     from monitor.matching.expanding import count
     from monitor.matching.expanding import expand as expand_term
-    from monitor.showing import expanded
+    from monitor.showing import expanded, expansion_record
 
     wanted = _term(term, name=name, exact=exact)
     expansion = expand_term(wanted)
     if not expansion.words:
         raise typer.BadParameter(f"«{term}» holds no word")
-    written, read = count(wanted, _articles(articles, config))
-    common = dict(islice(sorted(written.items(), key=lambda pair: (-pair[1], pair[0])), _SHOWN))
+    counted = count(wanted, _articles(articles, config))
+    counts = counted if counted.articles else None
     if as_json:
-        say(to_json({**asdict(expansion), "written": common, "articles": read}).decode())
+        say(to_json(expansion_record(expansion, counts)).decode())
     else:
-        for line in expanded(expansion, common, read):
+        for line in expanded(expansion, counts):
             say(line)
 
 

@@ -6,10 +6,10 @@ found by letting go of one rule at a time and seeing which of them it was that r
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from monitor.text.tokens import Token
 
 MOST_MISSES: Final = 5
+MOST_REMOVED: Final = 50
+"""Mentions that exceptions took from one set, of which it is told."""
+
 ALIKE: Final = 0.6
 """From here on a word looks enough like a term's to be told why it is not."""
 
@@ -55,31 +58,14 @@ LINES: Final = {
 """The ten lines of meaning (docs/watchlists.md), in a few words each."""
 
 _NOBODY: Final[Shade] = frozenset()
-_NEGATORS: Final = frozenset(
-    map(
-        key,
-        [
-            "لا",
-            "لم",
-            "لن",
-            "ليس",
-            "ليست",
-            "ليسوا",
-            "غير",
-            "دون",
-            "بدون",
-            "ضد",
-            "بلا",
-            "not",
-            "no",
-            "without",
-            "against",
-        ],
-    )
-)
+_NEGATING: Final = "لا لم لن ليس ليست ليسوا غير دون بدون ضد بلا not no without against"
+_NEGATORS: Final = frozenset(map(key, _NEGATING.split()))
 _FILLERS: Final = frozenset(map(key, FILLERS))
 _SHORT: Final = 3
 """Letters of a word that too many other words look like."""
+
+_Said = tuple[str, int, float]
+"""Why something does not count, the line of meaning that says so, and its distance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +149,7 @@ class Explanation:
     def place(self, field: str, start: int) -> Place:
         """Say in which paragraph and sentence a place of the article lies."""
         passage = next(one for one in self.passages if one.field == field)
-        token = max(bisect_right([one.start for one in passage.tokens], start) - 1, 0)
+        token = max(bisect_right(passage.tokens, start, key=attrgetter("start")) - 1, 0)
         paragraph = passage.paragraph[token]
         first = passage.sentence[bisect_left(passage.paragraph, paragraph)]
         return Place(field, paragraph + 1, passage.sentence[token] - first + 1)
@@ -208,9 +194,11 @@ def _nearest(misses: Iterable[Miss]) -> tuple[Miss, ...]:
     """Keep the few nearest, each place in the article once."""
     kept: list[Miss] = []
     for miss in sorted(misses, key=attrgetter("distance")):
+        if len(kept) == MOST_MISSES:
+            break
         if not any(_overlap(miss, other) for other in kept):
             kept.append(miss)
-    return tuple(kept[:MOST_MISSES])
+    return tuple(kept)
 
 
 class _Explaining:
@@ -246,7 +234,7 @@ class _Explaining:
     def _has(self, clause: Has, shade: Shade) -> Seen:
         evidence = self._reader.evaluate(clause, shade)
         found = self._reader.found(clause.terms)
-        removed = tuple(self._removed(clause.terms))
+        removed = tuple(islice(self._removed(clause.terms), MOST_REMOVED))
         if evidence is not None:
             counting = tuple(one for spot, one in found if not self._refusal(clause, spot, one, shade))
             return Seen(label=clause.label, holds=True, line=_line_of(evidence[0]), saw=counting, removed=removed)
@@ -259,7 +247,7 @@ class _Explaining:
         line = misses[0].line if misses else 1
         return Seen(label=clause.label, holds=False, line=line, removed=removed, misses=misses)
 
-    def _refusal(self, clause: Has, spot: Spot, one: Evidence, shade: Shade) -> tuple[str, int, float] | None:
+    def _refusal(self, clause: Has, spot: Spot, one: Evidence, shade: Shade) -> _Said | None:
         """Say why a mention does not count for a clause: reason, line, distance."""
         if _is_shaded(spot, one.field, shade):
             return "stands too close to what none: forbids", 8, 0.0
@@ -290,7 +278,7 @@ class _Explaining:
     def _operand(self, terms: TermSet) -> Seen:
         """See a set as `near` does: weak forms count."""
         found = tuple(one for _, one in self._reader.found(terms))
-        removed = tuple(self._removed(terms))
+        removed = tuple(islice(self._removed(terms), MOST_REMOVED))
         if found:
             return Seen(label=terms.label, holds=True, line=_line_of(found[0]), saw=found, removed=removed)
         misses = _nearest(self._refused(terms, removed))
@@ -311,7 +299,7 @@ class _Explaining:
             (replace(anywhere, ordered=False), "they stand too far apart, and in another order", 6),
             (
                 replace(anywhere, where=Where.ARTICLE, ordered=False),
-                f"they do not stand together in: {clause.where}",
+                f"they stand outside in: {clause.where}",
                 7,
             ),
         ):
@@ -360,21 +348,21 @@ class _Explaining:
             yield from self._removed(nested)
         if not terms.exceptions:
             return
-        kept = {(one.field, one.start, one.end) for _, one in self._reader.found(terms)}
+        kept = {_spot(one) for _, one in self._reader.found(terms)}
         find = self._loosened.find
-        gone = [one for _, one in find(replace(terms, exceptions=())) if (one.field, one.start, one.end) not in kept]
+        gone = {_spot(one): one for _, one in find(replace(terms, exceptions=())) if _spot(one) not in kept}
         for exception in terms.exceptions if gone else ():
-            left = [one for _, one in find(replace(terms, exceptions=(exception,)))]
+            left = {_spot(one) for _, one in find(replace(terms, exceptions=(exception,)))}
             around = [one for _, one in find(TermSet("", (exception,)))]
-            for mention in (one for one in gone if one not in left):
+            for mention in (one for spot, one in gone.items() if spot not in left):
                 by = next((one.text for one in around if _overlap(one, mention)), exception.text)
                 yield Removed(mention=mention, term=exception.text, by=by)
-            gone = [one for one in gone if one in left]
+            gone = {spot: one for spot, one in gone.items() if spot in left}
 
     def _refused(self, terms: TermSet, removed: Iterable[Removed]) -> Iterator[Miss]:
         """Find what would count for a set without one of its rules."""
         for one in removed:
-            yield _missed(terms, one.mention, (f"stands in the exception «{one.by}»", 5, 0.0))
+            yield _missed(terms, one.mention, (f"stands in the exception «{one.term}»", 5, 0.0))
         yield from self._loosened.misses(terms)
 
 
@@ -520,23 +508,35 @@ class _Scattered:
 
     def _between(self, chain: Sequence[int]) -> str:
         """Name the first thing between the words, in order, that a phrase cannot have between them."""
-        tokens = self._read.passage.tokens
-        for number, (one, other) in enumerate(itertools.pairwise(chain), start=1):
-            word, between = self._words[number], tokens[one + 1 : other]
-            sign = next((token.sign for token in tokens[one + 1 : other + 1] if token.sign), "")
-            negator = next((token.spelt for token in between if token.key in _NEGATORS), "")
-            other_word = next((token.spelt for token in between if token.key not in _FILLERS), "")
-            if negator:
-                return f"«{negator}» stands between its words, and breaks a phrase"
-            if sign and sign != word.sign:
-                return f"«{sign}» stands between its words, and breaks a phrase"
-            if other_word:
-                return f"{_counted(len(between), 'word')} between: «{_text(self._read.passage, between)}»"
-            if len(between) > MOST_FILLERS:
-                return f"{len(between)} small words between, {MOST_FILLERS} may stand there"
-            if self._read.hits[other][self._numbers[number]].joined:
-                return f"«{tokens[other].spelt}» begins with و or ف, and goes on to something new"
-        return "the words are there, but not as one phrase"
+        found = (why for number, pair in enumerate(pairwise(chain), start=1) for why in self._obstacles(number, *pair))
+        return next(found, "the words are there, but not as one phrase")
+
+    def _obstacles(self, number: int, one: int, other: int) -> Iterator[str]:
+        """Say what keeps a phrase's word ``number``, at token ``other``, from going on after token ``one``."""
+        tokens, word = self._read.passage.tokens, self._words[number]
+        between = tokens[one + 1 : other]
+        strange = [token for token in between if token.key not in _FILLERS]
+        yield from (
+            f"«{token.spelt}» stands between its words, and breaks a phrase"
+            for token in between
+            if token.key in _NEGATORS
+        )
+        if word.sign:
+            yield f"«{word.sign}» is missing before «{word.spelt}»"
+        for place in range(one + 1, other + 1):
+            if tokens[place].sign:
+                yield f"«{self._sign(place)}» stands between its words, and breaks a phrase"
+        if strange:
+            yield f"{_counted(len(between), 'word')} between: «{_text(self._read.passage, between)}»"
+        if len(between) > MOST_FILLERS:
+            yield f"{len(between)} small words between, {MOST_FILLERS} may stand there"
+        if self._read.hits[other][self._numbers[number]].joined:
+            yield f"«{tokens[other].spelt}» begins with و or ف, and goes on to something new"
+
+    def _sign(self, place: int) -> str:
+        """Give what stands before a token, as the text has it."""
+        passage = self._read.passage
+        return passage.text[passage.tokens[place - 1].end : passage.tokens[place].start].strip()
 
     def _partly(self) -> Miss | None:
         """Tell of the sentence that holds most of the words, if that is half of them."""
@@ -552,18 +552,17 @@ class _Scattered:
         if not missing or len(words) * 2 < len(matter):
             return None
         lacks = ", ".join(f"«{one}»{self._looking_like(one, sentence)}" for one in missing)
-        known = sorted(words.values())
-        start = max((place for place in known), key=lambda place: -place)
-        last = start
-        for place in known:
-            last = place if place == last + 1 else last
+        start = last = min(words.values())
+        while last + 1 in words.values():
+            last += 1
         return self._told((start, last), f"in its sentence there is no {lacks}", 4 + len(missing) / len(matter) / 2)
 
     def _looking_like(self, word: str, sentence: int) -> str:
         """Name the word of a sentence that looks most like one that is missing."""
         passage = self._read.passage
-        tokens = [one for one, where in zip(passage.tokens, passage.sentence, strict=True) if where == sentence]
-        how, spelt = max(((_likeness(word, one), one.spelt) for one in tokens), default=(0.0, ""))
+        first, end = bisect_left(passage.sentence, sentence), bisect_right(passage.sentence, sentence)
+        tokens = {token.spelt: token for token in passage.tokens[first:end]}
+        how, spelt = max(((_likeness(word, token), spelt) for spelt, token in tokens.items()), default=(0.0, ""))
         return f" («{spelt}» is another word)" if ALIKE <= how < 1 and len(word) > _SHORT else ""
 
     def _told(self, places: Sequence[int], why: str, distance: float) -> Miss:
@@ -595,10 +594,12 @@ def _together(lists: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
     for start in sorted({place for places in lists for place in places}):
         chosen: list[int] = []
         for places in lists:
-            free = [place for place in places[bisect_left(places, start) :] if place not in chosen]
-            if not free:
+            after = bisect_left(places, start)
+            while after < len(places) and places[after] in chosen:
+                after += 1
+            if after == len(places):
                 break
-            chosen.append(free[0])
+            chosen.append(places[after])
         else:
             if best is None or max(chosen) - min(chosen) < max(best) - min(best):
                 best = tuple(chosen)
@@ -644,36 +645,26 @@ def _with_and_without_article(term: Term, token: Token, said: str) -> Iterator[_
 # --- Pure parts ------------------------------------------------------------------------------------------------------
 
 
-def _missed(terms: TermSet, one: Evidence, said: tuple[str, int, float], term: Term | None = None) -> Miss:
-    why, line, distance = said
-    known = term.text if term else one.mentions[0].term
-    return Miss(
-        label=terms.label,
-        text=one.text,
-        why=why,
-        line=line,
-        term=known,
-        field=one.field,
-        start=one.start,
-        end=one.end,
-        distance=distance,
-    )
+def _missed(terms: TermSet, one: Evidence, said: _Said, term: Term | None = None) -> Miss:
+    return _miss(terms, term.text if term else one.mentions[0].term, (one.field, one.text, one.start), said)
 
 
-def _from_tokens(
-    terms: TermSet, term: Term, passage: Passage, ends: tuple[Token, Token], said: tuple[str, int, float]
-) -> Miss:
-    start, end = ends[0].start, ends[1].end
-    why, line, distance = said
+def _from_tokens(terms: TermSet, term: Term, passage: Passage, ends: tuple[Token, Token], said: _Said) -> Miss:
+    place = (passage.field, passage.text[ends[0].start : ends[1].end], ends[0].start)
+    return _miss(terms, term.text, place, said)
+
+
+def _miss(terms: TermSet, term: str, place: tuple[str, str, int], said: _Said) -> Miss:
+    (field, text, start), (why, line, distance) = place, said
     return Miss(
         label=terms.label,
-        text=passage.text[start:end],
+        text=text,
         why=why,
         line=line,
-        term=term.text,
-        field=passage.field,
+        term=term,
+        field=field,
         start=start,
-        end=end,
+        end=start + len(text),
         distance=distance,
     )
 
@@ -717,11 +708,15 @@ def _likeness(word: str, token: Token) -> float:
     if token.script is not Script.ARABIC:
         return likeness(word, token.spelt)
     bodies = {cut.body for cut in cuts(token.spelt, token.prefix) if not cut.enclitic}
-    return max((likeness(bare, body) for body in bodies if len(body) > 1), default=0.0)
+    return max((likeness(bare, body) for body in bodies if len(body) > _SHORT), default=0.0)
 
 
 def _is_shaded(spot: Spot, field: str, shade: Shade) -> bool:
     return bool(shade) and not shade.isdisjoint((field, place) for place in range(spot.first, spot.last + 1))
+
+
+def _spot(one: Evidence) -> tuple[str, int, int]:
+    return one.field, one.start, one.end
 
 
 def _overlap(one: Evidence | Miss, other: Evidence | Miss) -> bool:
