@@ -41,7 +41,7 @@ class Matching:
 
     def __init__(self, bus: Bus, watchlists: Sequence[Watchlist], clock: Callable[[], datetime]) -> None:
         self.clock = clock
-        self.use(watchlists)
+        self.compiled: tuple[Matcher, int] = compile_watchlists(watchlists), len(watchlists)
         self.articles = 0
         self.seconds = 0.0
         self.matches: Counter[str] = Counter()
@@ -49,7 +49,7 @@ class Matching:
 
     def use(self, watchlists: Sequence[Watchlist]) -> None:
         """Take these watchlists from the next article on; they are compiled before anything changes."""
-        self.compiled: tuple[Matcher, int] = compile_watchlists(watchlists), len(watchlists)
+        self.compiled = compile_watchlists(watchlists, self.compiled[0]), len(watchlists)
 
     @property
     def watchlists(self) -> int:

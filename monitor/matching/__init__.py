@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from monitor.matching.engine import Matcher, compile_watchlists
 from monitor.matching.phrases import FILLERS, matches_itself
-from monitor.matching.reference import Matcher, compile_watchlists
 from monitor.matching.terms import describe
 
 __all__ = ["ENGINE_VERSION", "FILLERS", "Matcher", "compile_watchlists", "describe", "matches_itself"]

@@ -12,8 +12,9 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from monitor.matching.engine import compile_watchlists
+from monitor.matching.evaluating import read_article
 from monitor.matching.expressions import Has, Kind, TermSet, Watchlist
-from monitor.matching.reference import Matcher, read_article
 from monitor.matching.terms import Article as Definite
 from monitor.matching.terms import Reading as Taken
 from monitor.matching.terms import Word, describe, read_term
@@ -153,7 +154,7 @@ def expand(term: Term) -> Expansion:
 def count(term: Term, articles: Iterable[Article]) -> Counts:
     """Count how a term is written in these articles; forms that count beside other words only are left out."""
     wanted = TermSet(term.text, (term,))
-    matcher = Matcher([Watchlist(WatchlistHeader(id="term", name="term"), Has(wanted))])
+    matcher = compile_watchlists([Watchlist(WatchlistHeader(id="term", name="term"), Has(wanted))])
     read = read_term(term)
     words = [_Forms(word) for word in (read.spellings[0] if read.spellings else ())]
     written, number = Counter[str](), 0

@@ -13,9 +13,10 @@ from itertools import islice, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from monitor.matching.engine import compile_watchlists
+from monitor.matching.evaluating import Reader, read_article
 from monitor.matching.expressions import AtLeast, Has, Kind, Near, TermSet, Where, Without
-from monitor.matching.phrases import FILLERS, MOST_FILLERS, compile_phrase
-from monitor.matching.reference import Read, Reader, compile_watchlists, read_article
+from monitor.matching.phrases import FILLERS, MOST_FILLERS, compile_phrase, read_whole
 from monitor.matching.terms import Reading, Word, read_term
 from monitor.matching.vocabulary import Vocabulary
 from monitor.model import How, Status
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from monitor.matching.evaluating import Shade
     from monitor.matching.expressions import Clause, Term, Watchlist
     from monitor.matching.passages import Passage
-    from monitor.matching.phrases import Spot
-    from monitor.matching.reference import Shade
+    from monitor.matching.phrases import Read, Spot
     from monitor.model import Article, Evidence, Match
     from monitor.text.tokens import Token
 
@@ -409,10 +410,10 @@ class _Loosened:
         wanted = [*self._variants, *(one.term for variants in self._variants.values() for one in variants)]
         vocabulary = Vocabulary()
         self._phrases = {term: compile_phrase(read_term(term), vocabulary) for term in wanted}
-        self._reads = [Read(one, vocabulary) for one in passages]
+        self._reads = [read_whole(one, vocabulary) for one in passages]
         self._reader = Reader(self._phrases, self._reads)
         unmarked = (replace(one, tokens=tuple(map(_unmarked, one.tokens))) for one in passages)
-        self._unmarked = Reader(self._phrases, [Read(one, vocabulary) for one in unmarked])
+        self._unmarked = Reader(self._phrases, [read_whole(one, vocabulary) for one in unmarked])
         self._asked: list[TermSet] = []  # a reader remembers sets by identity, so each has to live as long as it does
 
     def find(self, terms: TermSet) -> list[tuple[Spot, Evidence]]:
@@ -479,11 +480,7 @@ class _Scattered:
     def __init__(self, terms: TermSet, term: Term, read: Read, words: Sequence[Word], numbers: Sequence[int]) -> None:
         self._terms, self._term, self._read = terms, term, read
         self._words, self._numbers = words, numbers
-        places: dict[int, list[int]] = {number: [] for number in numbers}
-        for place, hits in enumerate(read.hits):
-            for number in places.keys() & hits.keys():
-                places[number].append(place)
-        self._places = [places[number] for number in numbers]
+        self._places = [read.places.get(number, ()) for number in numbers]
 
     def miss(self) -> Miss | None:
         """Say what keeps the words apart, or which of them are missing."""

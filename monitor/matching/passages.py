@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from monitor.text.sentences import paragraphs, sentences
 from monitor.text.tokens import Token, tokenize
@@ -15,53 +17,86 @@ if TYPE_CHECKING:
 LEAD_WORDS: Final = 80
 """The lead is the first paragraph, at most so many words of it (docs/watchlists.md, line 7)."""
 
-_UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "اللى"})
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Passage:
-    """A title or a text. ``sentence[i]`` and ``paragraph[i]`` are numbers for token ``i``.
+    """A title or a text, cut when it is asked for. ``sentence[i]`` and ``paragraph[i]`` are numbers for token ``i``.
 
     ``undotted``: it writes a final ي as ى (فى, التى), as Egyptian papers do.
     """
 
     field: Literal["title", "text"]
     text: str
-    tokens: tuple[Token, ...]
-    sentence: tuple[int, ...]
-    paragraph: tuple[int, ...]
-    sentence_spans: tuple[Span, ...]
+    tokens: Sequence[Token]
     undotted: bool
+
+    @cached_property
+    def sentence(self) -> Sequence[int]:
+        """The sentence of each token; the numbers never fall."""
+        return Numbers(self.tokens, self._sentence_starts)
+
+    @cached_property
+    def paragraph(self) -> Sequence[int]:
+        """The paragraph of each token; the numbers never fall. A title is one, whatever line breaks are in it."""
+        starts = [0] if self.field == "title" else [start for start, _ in self._paragraphs]
+        return Numbers(self.tokens, starts)
 
     @property
     def lead(self) -> int:
         """Count the tokens of the lead."""
-        return min(LEAD_WORDS, sum(number == 0 for number in self.paragraph))
+        return min(LEAD_WORDS, bisect_right(self.paragraph, 0))
 
     def quote(self, start: int, end: int) -> Span:
         """Find the sentence around a span, or the run of sentences that it reaches over."""
-        starts = [span[0] for span in self.sentence_spans]
+        starts = self._sentence_starts
         first = max(bisect_right(starts, start) - 1, 0)
         last = max(bisect_right(starts, end - 1) - 1, first)
-        return min(starts[first], start), max(self.sentence_spans[last][1], end)
+        return min(starts[first], start), max(self._sentences[last][1], end)
+
+    @cached_property
+    def _paragraphs(self) -> list[Span]:
+        return paragraphs(self.text)
+
+    @cached_property
+    def _sentences(self) -> list[Span]:
+        return sentences(self.text, self._paragraphs)
+
+    @cached_property
+    def _sentence_starts(self) -> list[int]:
+        return [start for start, _ in self._sentences]
+
+
+class Numbers(Sequence[int]):
+    """The unit of each token, found when it is asked for: the last one that starts at the token or before it."""
+
+    def __init__(self, tokens: Sequence[Token], starts: Sequence[int]) -> None:
+        self._tokens, self._starts = tokens, starts
+        self._known: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        """Count the tokens."""
+        return len(self._tokens)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[int]: ...
+    def __getitem__(self, place: int | slice) -> int | list[int]:
+        """Number the unit of a token, or of some."""
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        if place not in self._known:
+            if not 0 <= place < len(self):
+                raise IndexError(place)
+            self._known[place] = max(bisect_right(self._starts, self._tokens[place].start) - 1, 0)
+        return self._known[place]
+
+
+UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "اللى"})
+"""Words that nobody writes with ى who does not write every final ي so."""
 
 
 def read_passage(field: Literal["title", "text"], text: str) -> Passage:
-    """Cut a field. A title is one paragraph, whatever line breaks are in it."""
+    """Cut a field into tokens."""
     tokens = tuple(tokenize(text))
-    sentence_spans = tuple(sentences(text))
-    paragraph_spans = [(0, len(text))] if field == "title" else paragraphs(text)
-    return Passage(
-        field,
-        text,
-        tokens,
-        _numbers(tokens, sentence_spans),
-        _numbers(tokens, tuple(paragraph_spans)),
-        sentence_spans,
-        any(token.spelt in _UNDOTTING for token in tokens),
-    )
-
-
-def _numbers(tokens: tuple[Token, ...], spans: tuple[Span, ...]) -> tuple[int, ...]:
-    starts = [start for start, _ in spans]
-    return tuple(max(bisect_right(starts, token.start) - 1, 0) for token in tokens)
+    return Passage(field, text, tokens, any(token.spelt in UNDOTTING for token in tokens))

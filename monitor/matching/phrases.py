@@ -5,6 +5,7 @@ Hides fillers, middle names and the ways to space a phrase (docs/watchlists.md, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,31 @@ MOST_FILLERS: Final = 2
 
 _FILLER_KEYS: Final = frozenset(key(word) for word in FILLERS)
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A passage whose words were looked up: the hits of each token that has some, and the tokens of each word's number.
+
+    ``places`` may leave out words that no clause asks for.
+    """
+
+    passage: Passage
+    hits: Mapping[int, Mapping[int, Hit]]
+    places: Mapping[int, Sequence[int]]
+
+
+def read_whole(passage: Passage, vocabulary: Vocabulary) -> Read:
+    """Look every word of a passage up."""
+    hits: dict[int, Mapping[int, Hit]] = {}
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, token in enumerate(passage.tokens):
+        found = vocabulary.hits(token, undotted=passage.undotted)
+        if found:
+            hits[place] = found
+        for number in found:
+            places[number].append(place)
+    return Read(passage, hits, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +95,26 @@ def matches_itself(term: Term) -> bool:
     """Tell whether a text that is only the term as written is a mention of it, from its first word to its last."""
     vocabulary = Vocabulary()
     phrase = compile_phrase(read_term(term), vocabulary)
-    passage = read_passage("text", term.text)
-    hits = [vocabulary.hits(token, undotted=passage.undotted) for token in passage.tokens]
-    return any(
-        spot.first == 0 and spot.last == len(hits) - 1 and not spot.weak for spot in Search(passage, hits).find(phrase)
-    )
+    read = read_whole(read_passage("text", term.text), vocabulary)
+    last = len(read.passage.tokens) - 1
+    return any(spot.first == 0 and spot.last == last and not spot.weak for spot in Search(read).find(phrase))
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A passage whose tokens have these hits, searched for one term after the other.
+    """A passage whose words were looked up, searched for one term after the other.
 
     ``adjacent``: nothing but spaces, quotes and dashes between a phrase's words, and no spelling variants (exceptions).
     """
 
-    passage: Passage
-    hits: Sequence[Mapping[int, Hit]]
+    read: Read
     adjacent: bool = False
 
     def find(self, phrase: Phrase) -> list[Spot]:
         """Find a term: at each place the surest spot, of those the shortest."""
         best: dict[int, Spot] = {}
         for spelling, signs in zip(phrase.spellings, phrase.signs, strict=True):
-            for first in (place for place, hit in enumerate(self.hits) if spelling[0] in hit):
+            for first in self.read.places.get(spelling[0], ()):
                 for spot in self._from(phrase, spelling, signs, first):
                     if first not in best or _order(spot) < _order(best[first]):
                         best[first] = spot
@@ -99,18 +122,23 @@ class Search:
 
     def _from(self, phrase: Phrase, spelling: Sequence[int], signs: Sequence[str], first: int) -> Iterator[Spot]:
         """Follow a spelling's words from its first on, through every step that is allowed."""
-        ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (self.hits[first][spelling[0]],), False)]
+        ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (self.read.hits[first][spelling[0]],), False)]
         for number, sign in zip(spelling[1:], signs[1:], strict=True):
             ends = [
-                (place, (*met, self.hits[place][number]), middle or through)
+                (place, (*met, self.read.hits[place][number]), middle or through)
                 for last, met, middle in ends
                 for place, through in self._next(phrase, last, sign)
-                if number in self.hits[place] and not self.hits[place][number].joined and not (middle and through)
+                if self._goes_on(number, place) and not (middle and through)
             ]
         for last, met, _ in ends:
             how = max((hit.how for hit in met), key=_RANK.__getitem__)
             if not (self.adjacent and how is How.VARIANT):
                 yield Spot(phrase.read.term, first, last, how, weak=len(met) == 1 and met[0].weak)
+
+    def _goes_on(self, number: int, place: int) -> bool:
+        """Tell whether a token is a later word of a phrase; و and ف would begin something new."""
+        hit = self.read.hits[place].get(number) if place in self.read.hits else None
+        return hit is not None and not hit.joined
 
     def _next(self, phrase: Phrase, last: int, sign: str) -> Iterator[tuple[int, bool]]:
         """List the tokens that may be a phrase's next word after ``last``, and whether a middle name was passed."""
@@ -126,18 +154,18 @@ class Search:
                 if self._is_middle_name(place) and self._continues(last, place + 1):
                     yield place + 1, True
                 return
-            if self.adjacent or self.passage.tokens[place].key not in _FILLER_KEYS:
+            if self.adjacent or self.read.passage.tokens[place].key not in _FILLER_KEYS:
                 return
             passed += 1
 
     def _continues(self, last: int, place: int) -> bool:
         """Tell whether a token goes on, after nothing but soft signs, in the sentence of another."""
-        tokens, sentence = self.passage.tokens, self.passage.sentence
+        tokens, sentence = self.read.passage.tokens, self.read.passage.sentence
         return place < len(tokens) and not tokens[place].sign and sentence[place] == sentence[last]
 
     def _is_joined(self, last: int, sign: str) -> bool:
         """Tell whether the next token stands behind the term's own sign, or behind a space (but 5 1 is not 5+1)."""
-        tokens, paragraph = self.passage.tokens, self.passage.paragraph
+        tokens, paragraph = self.read.passage.tokens, self.read.passage.paragraph
         if last + 1 < len(tokens) and tokens[last + 1].sign == sign:
             return paragraph[last + 1] == paragraph[last]
         numbers = tokens[last : last + 2]
@@ -145,7 +173,7 @@ class Search:
 
     def _is_middle_name(self, place: int) -> bool:
         """Tell a word that may be an unlisted middle name: no ordinary word, particle, article or number."""
-        token = self.passage.tokens[place]
+        token = self.read.passage.tokens[place]
         if token.script is Script.LATIN:
             return token.spelt[:1].isupper()
         if token.script is not Script.ARABIC or token.prefix or has_tanwin(token):

@@ -6,15 +6,14 @@ neighbours are `phrases`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from monitor.matching.terms import Article, Reading, Word
 from monitor.model import How
 from monitor.text import latin
-from monitor.text.arabic import UNDOTTED, Cut, cuts, marks_agree
-from monitor.text.lexicon import key
+from monitor.text.arabic import ENCLITICS, UNDOTTED, Cut, cuts, marks_agree
+from monitor.text.lexicon import is_listed, key
 from monitor.text.names import are_variants, skeleton
 from monitor.text.tokens import Script, Token, has_tanwin
 
@@ -23,11 +22,29 @@ if TYPE_CHECKING:
 
     from monitor.text.forms import Form
 
-MOST_REMEMBERED: Final = 200_000
+K = TypeVar("K")
+V = TypeVar("V")
+
+MOST_REMEMBERED: Final = 100_000
 """Distinct tokens kept analysed; then all are forgotten, which costs a few seconds in a hundred thousand articles."""
 
 LONGEST_WORD: Final = 40
 """Letters of the longest word that is taken apart; a longer run is noise."""
+
+_JOINTS: Final = ("", "و", "ف")
+_BEFORE_BODY: Final = tuple(
+    joint + particle for joint in _JOINTS for particle in ("", "ب", "ل", "ك", "س", "ال", "بال", "كال", "لل")
+)
+_NO_PROCLITIC: Final = ("",)
+_PROCLITICS: Final = {
+    first: ("", *(one for one in _BEFORE_BODY if one.startswith(first)))
+    for first in sorted({one[0] for one in _BEFORE_BODY if one})
+}
+_ENDINGS: Final = {
+    last: tuple((one, instead) for one, instead in (("ه", "ة"), *((one, "") for one in ENCLITICS)) if one[-1] == last)
+    for last in sorted({one[-1] for one in ENCLITICS})
+}
+"""What may stand behind a body, by its last letter, and what the body then ends with."""
 
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
 
@@ -51,39 +68,72 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._ids: dict[Word, int] = {}
-        self._forms: dict[str, list[tuple[int, Word, Form]]] = defaultdict(list)
-        self._names: dict[str, list[tuple[int, Word, str, tuple[str, ...]]]] = defaultdict(list)
-        self._plain: dict[tuple[Script, str], list[tuple[int, Word]]] = defaultdict(list)
+        self._commonness: list[float] = []
+        self._forms: dict[str, tuple[tuple[int, Word, Form], ...]] = {}
+        self._names: dict[str, tuple[tuple[int, Word, str, tuple[str, ...]], ...]] = {}
+        self._plain: dict[tuple[Script, str], tuple[tuple[int, Word], ...]] = {}
         self._seen: dict[tuple[object, ...], Mapping[int, Hit]] = {}
+
+    def __len__(self) -> int:
+        """Count the words; numbers run from 0."""
+        return len(self._ids)
+
+    def copy(self) -> Vocabulary:
+        """Return one that may grow apart: it knows the same words by the same numbers, and shares nothing that changes."""
+        other = Vocabulary()
+        other._ids, other._commonness = self._ids.copy(), self._commonness.copy()
+        other._forms = self._forms.copy()
+        other._names, other._plain = self._names.copy(), self._plain.copy()
+        return other
 
     def add(self, word: Word) -> int:
         """Register a word and return its number; the same word has the same number."""
         if word in self._ids:
             return self._ids[word]
         number = self._ids[word] = len(self._ids)
+        self._commonness.append(_commonness(word))
         self._seen.clear()
         if word.script is Script.ARABIC:
             for form in word.forms:
                 plain = form.key
-                self._forms[plain].append((number, word, form))
+                _append(self._forms, plain, (number, word, form))
                 if word.varies and form.how is How.EXACT:
-                    self._names[skeleton(plain)].append((number, word, plain, form.marks))
+                    _append(self._names, skeleton(plain), (number, word, plain, form.marks))
         elif word.script is Script.LATIN:
             for plain in _latin_keys(key(word.spelt)):
-                self._plain[word.script, plain].append((number, word))
+                _append(self._plain, (word.script, plain), (number, word))
         else:
-            self._plain[word.script, key(word.spelt)].append((number, word))
+            _append(self._plain, (word.script, key(word.spelt)), (number, word))
         return number
+
+    def commonness(self, number: int) -> float:
+        """Estimate how often a word comes, for choosing where to look first: a poor guess costs time, never a match."""
+        return self._commonness[number]
+
+    def may_hit(self, plain: str) -> bool:
+        """Tell, for a folded Arabic word, whether `hits` is worth asking: quick, and never wrongly False."""
+        forms, names = self._forms, self._names
+        for proclitic in _PROCLITICS.get(plain[0], _NO_PROCLITIC):
+            if not plain.startswith(proclitic):
+                continue
+            body = plain[len(proclitic) :]
+            if body in forms or (names and body and skeleton(body) in names):
+                return True
+            for ending, instead in _ENDINGS.get(body[-1:], ()):
+                if body.endswith(ending) and body[: -len(ending)] + instead in forms:
+                    return True
+        return False
 
     def hits(self, token: Token, *, undotted: bool = False) -> Mapping[int, Hit]:
         """Find the words that a token satisfies. ``undotted``: its article writes final ي as ى."""
         spelt = token.spelt[:-1] + UNDOTTED if undotted and token.spelt.endswith("ى") else token.spelt
         seen = (spelt, token.prefix, token.marks)
-        if seen not in self._seen:
+        found = self._seen.get(seen)
+        if found is None:
             if len(self._seen) >= MOST_REMEMBERED:
                 self._seen.clear()
-            self._seen[seen] = self._look_up(token, spelt)
-        return self._seen[seen]
+            found = self._seen[seen] = self._look_up(token, spelt)
+        return found
 
     def _look_up(self, token: Token, spelt: str) -> Mapping[int, Hit]:
         if len(spelt) > LONGEST_WORD:
@@ -93,7 +143,7 @@ class Vocabulary:
         elif token.script is Script.ARABIC:
             found = self._arabic(token, cuts(spelt, token.prefix))
         else:
-            numbers = self._plain.get((token.script, token.key), [])
+            numbers = self._plain.get((token.script, token.key), ())
             found = ((number, Hit(How.EXACT)) for number, word in numbers if word.needs <= set(token.prefix))
         best: dict[int, Hit] = {}
         for number, hit in found:
@@ -103,7 +153,7 @@ class Vocabulary:
 
     def _latin(self, token: Token) -> Iterator[tuple[int, Hit]]:
         for place, plain in enumerate(_latin_keys(token.key)):
-            for number, word in self._plain.get((Script.LATIN, plain), []):
+            for number, word in self._plain.get((Script.LATIN, plain), ()):
                 how = _latin_how(token, word, place)
                 if how is not None and word.needs <= set(token.prefix):
                     yield number, Hit(how, joined=token.prefix in {"و", "ف"} - word.needs)
@@ -113,7 +163,7 @@ class Vocabulary:
         found: set[int] = set()
         for cut in ways:
             marks = _marks_of(token, cut)
-            for number, word, form in self._forms.get(key(cut.body), []):
+            for number, word, form in self._forms.get(key(cut.body), ()):
                 if _allows(word, cut, tanwin=tanwin) and form.admits(cut, marks):
                     found.add(number)
                     how = How.INFLECTED if cut.enclitic and form.how is How.EXACT else form.how
@@ -123,11 +173,22 @@ class Vocabulary:
     def _variants(self, token: Token, ways: list[Cut], found: set[int], *, tanwin: bool) -> Iterator[tuple[int, Hit]]:
         for cut in ways if self._names else ():
             body = key(cut.body)
-            for number, word, name, marks in self._names.get(skeleton(body), []) if not cut.enclitic else []:
+            for number, word, name, marks in self._names.get(skeleton(body), ()) if not cut.enclitic else ():
                 if name == body and not marks_agree(marks, _marks_of(token, cut)):
                     continue
                 if number not in found and _allows(word, cut, tanwin=tanwin) and _may_be(name, body, cut, word):
                     yield number, Hit(How.VARIANT, joined=bool(cut.joint) and cut.joint not in word.needs)
+
+
+def _commonness(word: Word) -> float:
+    """Take short words for common ones, and a family for as many words as it has forms."""
+    if is_listed(word.spelt, "function_words"):
+        return 1.0
+    return max(len(word.forms), 1) ** 0.5 / 2.0 ** len(word.spelt)
+
+
+def _append(index: dict[K, tuple[V, ...]], place: K, entry: V) -> None:
+    index[place] = (*index.get(place, ()), entry)
 
 
 def _allows(word: Word, cut: Cut, *, tanwin: bool) -> bool:

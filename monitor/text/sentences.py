@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Span = tuple[int, int]
 
@@ -28,14 +28,14 @@ jan feb mar apr jun jul aug sep sept oct nov dec fig approx
 _ABBREVIATIONS: Final = frozenset(_ABBREVIATED.split())
 
 
-def sentences(text: str) -> list[Span]:
-    """Find the sentences: ended by . ! ? ؟ … ۔ with the quotes and brackets that close there, or by their paragraph.
+def sentences(text: str, within: Sequence[Span] | None = None) -> list[Span]:
+    """Find the sentences of a text, or of its paragraphs where these are known: ended by . ! ? ؟ … ۔ with the quotes and brackets that close there, or by their paragraph.
 
     A full stop ends none inside a number or a web address, after a single letter (د. , J. , U.S.) and after a listed
     English abbreviation, unless the paragraph ends with it.
     """
     found = []
-    for start, end in paragraphs(text):
+    for start, end in paragraphs(text) if within is None else within:
         begin = start
         for stop in _STOP.finditer(text, start, end):
             if _ends_sentence(text, stop, end):

@@ -82,8 +82,34 @@ class _Piece:
 
 def tokenize(text: str) -> list[Token]:
     """Cut a text into tokens, in order, none overlapping another."""
+    return list(cut_chunk(text).tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of text between white space: its tokens, placed from its own start.
+
+    ``trail`` is the sign after the last token. ``dangling``: that is a particle cut off from what follows (لـ قسد).
+    """
+
+    tokens: tuple[Token, ...]
+    trail: str
+    dangling: bool
+
+
+def cut_chunk(text: str) -> Chunk:
+    """Cut a stretch of text into tokens.
+
+    White space parts tokens and is no sign, so the tokens of a text are those of its chunks one after the other, each
+    first one with the signs since the token before it; a dangling particle alone must be seen with what follows.
+    """
     folded = fold(text)
-    return [_token(text, folded, piece) for piece in _pieces(text, folded)]
+    pieces = list(_pieces(text, folded))
+    end = pieces[-1].end if pieces else 0
+    trail = _sign(folded.text[end:])
+    found = _TOKEN.match(folded.text, pieces[-1].start) if pieces and not trail else None
+    dangling = found is not None and found.end() == end and _is_cut(text, folded, found)
+    return Chunk(tuple(_token(text, folded, piece) for piece in pieces), trail, dangling)
 
 
 def has_tanwin(token: Token) -> bool:

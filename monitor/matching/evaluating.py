@@ -1,7 +1,7 @@
-"""The matcher that is obviously correct: every clause evaluated as docs/watchlists.md states it, over every article.
+"""What a clause finds in one article, as docs/watchlists.md states it: mentions, windows, the best reading.
 
-Hides how terms are found, sets subtracted, windows measured and readings scored. It keeps nothing between articles but
-the analysis of words, and decides nothing about alerts. Faster engines are held against it.
+Hides how sets are subtracted, windows measured and readings scored. Which clauses are worth evaluating for which article
+is the `engine`'s affair.
 """
 
 from __future__ import annotations
@@ -13,70 +13,23 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Final
 
 from monitor.matching.expressions import AtLeast, Has, Near, Where, Without
-from monitor.matching.passages import Passage, read_passage
-from monitor.matching.phrases import Phrase, Search, Spot, compile_phrase
-from monitor.matching.terms import read_term
-from monitor.matching.vocabulary import Vocabulary
-from monitor.model import Evidence, How, Match, Mention
+from monitor.matching.passages import read_passage
+from monitor.matching.phrases import Search
+from monitor.model import Evidence, How, Mention
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
-    from monitor.matching.expressions import Clause, Only, Term, TermSet, Watchlist
-    from monitor.matching.vocabulary import Hit
-    from monitor.model import Article, Header
+    from monitor.matching.expressions import Clause, Term, TermSet
+    from monitor.matching.passages import Passage
+    from monitor.matching.phrases import Phrase, Read, Spot
+    from monitor.model import Article
 
 SCORES: Final = {How.EXACT: 100, How.INFLECTED: 95, How.DERIVED: 85, How.VARIANT: 75}
 TITLE_BONUS: Final = 5
 BEST: Final = 100
 
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
-
-
-def compile_watchlists(watchlists: Sequence[Watchlist]) -> Matcher:
-    """Read every term of the watchlists, once, and return what articles are held against."""
-    return Matcher(watchlists)
-
-
-class Matcher:
-    """Compiled watchlists. Not for several threads at once."""
-
-    def __init__(self, watchlists: Sequence[Watchlist]) -> None:
-        self._watchlists = tuple(watchlists)
-        self._vocabulary = Vocabulary()
-        self._phrases: dict[Term, Phrase] = {}
-        for watchlist in self._watchlists:
-            for term in _terms(watchlist.clause):
-                if term not in self._phrases:
-                    self._phrases[term] = compile_phrase(read_term(term), self._vocabulary)
-
-    def match(self, article: Article, now: datetime) -> list[Match]:
-        """Hold an article against every watchlist that looks at it on the day of ``now`` (aware, UTC)."""
-        admitted = [one for one in self._watchlists if _is_admitted(one, article.header, now)]
-        if not admitted:
-            return []
-        reader = self.open(article)
-        readings = ((watchlist, reader.evaluate(watchlist.clause)) for watchlist in admitted)
-        return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
-
-    def open(self, article: Article) -> Reader:
-        """Look every word of an article up, once for all clauses."""
-        return Reader(self._phrases, [Read(passage, self._vocabulary) for passage in read_article(article)])
-
-
-def _is_admitted(watchlist: Watchlist, header: Header, now: datetime) -> bool:
-    if watchlist.expires is not None and now.date() > watchlist.expires:
-        return False
-    return _fits(watchlist.only, header)
-
-
-def _fits(only: Only, header: Header) -> bool:
-    return (
-        (not only.sources or header.source in only.sources)
-        and (not only.langs or header.lang in only.langs)
-        and (not only.tiers or header.tier in only.tiers)
-    )
 
 
 def read_article(article: Article) -> Iterator[Passage]:
@@ -86,46 +39,13 @@ def read_article(article: Article) -> Iterator[Passage]:
     yield read_passage("text", article.text)
 
 
-def _match(watchlist: Watchlist, header: Header, now: datetime, evidence: tuple[Evidence, ...]) -> Match:
-    return Match(watchlist=watchlist.header, article=header, score=score(evidence), evidence=evidence, matched_at=now)
-
-
 def score(evidence: Sequence[Evidence]) -> int:
     """Score a reading: its weakest clause, and a little more when a clause holds in the title (docs/watchlists.md)."""
     weakest = min((SCORES[one.how] for one in evidence), default=BEST)
     return min(BEST, weakest + TITLE_BONUS * any(one.field == "title" for one in evidence))
 
 
-def _terms(clause: Clause) -> Iterator[Term]:
-    match clause:
-        case Has(terms=terms):
-            yield from _terms_of_set(terms)
-        case Near(operands=operands):
-            for operand in operands:
-                yield from _terms_of_set(operand)
-        case AtLeast(clauses=clauses) | Without(clauses=clauses):
-            for one in clauses:
-                yield from _terms(one)
-
-
-def _terms_of_set(terms: TermSet) -> Iterator[Term]:
-    yield from (*terms.terms, *terms.exceptions)
-    for nested in terms.sets:
-        yield from _terms_of_set(nested)
-
-
 # --- One article --------------------------------------------------------------------------------------------------
-
-
-class Read:
-    """A passage and the hits of its tokens."""
-
-    def __init__(self, passage: Passage, vocabulary: Vocabulary) -> None:
-        self.passage = passage
-        self.hits: list[Mapping[int, Hit]] = [
-            vocabulary.hits(token, undotted=passage.undotted) for token in passage.tokens
-        ]
-        self.present = frozenset(number for hits in self.hits for number in hits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +183,9 @@ class Reader:
 
     def _find(self, term: Term, read: Read, *, adjacent: bool = False) -> list[Spot]:
         phrase = self._phrases[term]
-        if not any(read.present.issuperset(spelling) for spelling in phrase.spellings):
+        if not any(all(number in read.places for number in spelling) for spelling in phrase.spellings):
             return []
-        return Search(read.passage, read.hits, adjacent).find(phrase)
+        return Search(read, adjacent).find(phrase)
 
     # --- Windows
 
