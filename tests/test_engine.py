@@ -7,7 +7,7 @@ import lzma
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,132 +28,21 @@ ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 # Words that a random term may meet in many ways: families, names, particles, compounds, numbers, Latin.
-TERM_WORDS = [
-    "تسليم",
-    "قاعدة",
-    "القواعد",
-    "الروسية",
-    "سوريا",
-    "طرطوس",
-    "الأسد",
-    "بشار",
-    "حافظ",
-    "غارة",
-    "هجوم",
-    "على",
-    "في",
-    "عبد",
-    "الله",
-    "عبدالله",
-    "أبو",
-    "بكر",
-    "نتنياهو",
-    "قسد",
-    "الحوثي",
-    "مدينة",
-    "علي",
-    "ناتو",
-    "إس",
-    "400",
-    "S-400",
-    "US",
-    "base",
-    "bases",
-    "Assad",
-    "Netanyahu",
-    "24/7",
-    "24",
-    "7",
-    "«القاعدة»",
-    "والدفاع",
-    "لـ",
-    "قسد",
-]
-TEXT_WORDS = [
-    "تسليم",
-    "وتسليمه",
-    "يسلّم",
-    "سلمت",
-    "قاعدة",
-    "قواعد",
-    "بقواعدها",
-    "القاعدة",
-    "الروسيه",
-    "وروسيا",
-    "سوريا",
-    "بسوريا",
-    "سورية",
-    "وطرطوس",
-    "الأسد",
-    "أسد",
-    "فاسد",
-    "بشار",
-    "حافظ",
-    "الغارات",
-    "هجوم",
-    "هجمات",
-    "على",
-    "علي",
-    "في",
-    "من",
-    "لـ",
-    "لـ«قسد»",
-    "قسد»",
-    "«",
-    "عبد",
-    "الله",
-    "عبدالله",
-    "أبي",
-    "بكر",
-    "نتانياهو",
-    "نتنياهو،",
-    "الحوثيون",
-    "فى",
-    "التى",
-    "مدينتي",
-    "ناتو",
-    "الناتو",
-    "إس-400",
-    "إس",
-    "400",
-    "S-400",
-    "s400",
-    "US",
-    "us",
-    "base",
-    "bases’",
-    "Assad's",
-    "Netanyahu",
-    "24/7",
-    "24",
-    "7",
-    "1,000",
-    "@desk",
-    "https://example.org/a",
-    ".",
-    "،",
-    "!",
-    "؟",
-    "...",
-    "(",
-    ")",
-    "–",
-    "ضد",
-    "دون",
-    "و",
-    "ال",
-    "الـ17",
-    "ـ",
-    "اً",
-    "مُدرسة",
-    "غارةً",
-    "،",
-    ".",
-    "\u200f",
-    "\u200b",
-    "ﷺ",
-]
+_TERM_WORDS = """
+تسليم قاعدة القواعد الروسية سوريا طرطوس الأسد بشار حافظ غارة هجوم على في عبد الله عبدالله أبو بكر نتنياهو قسد
+الحوثي مدينة علي ناتو إس 400 S-400 US base bases Assad Netanyahu 24/7 24 7 «القاعدة» والدفاع لـ قسد
+"""
+_TEXT_WORDS = """
+تسليم وتسليمه يسلّم سلمت قاعدة قواعد بقواعدها القاعدة الروسيه وروسيا سوريا بسوريا سورية وطرطوس الأسد أسد فاسد بشار حافظ
+الغارات هجوم هجمات على علي في من لـ لـ«قسد» قسد» « عبد الله عبدالله أبي بكر نتانياهو نتنياهو، الحوثيون فى التى مدينتي
+ناتو الناتو إس-400 إس 400 S-400 s400 US us base bases’ Assad's Netanyahu 24/7 24 7 1,000 @desk https://example.org/a
+. ، ! ؟ ... ( ) – ضد دون و ال الـ17 ـ اً مُدرسة غارةً ، . \u200f \u200b \ufdfa
+"""
+TERM_WORDS, TEXT_WORDS = _TERM_WORDS.split(), _TEXT_WORDS.split()
 SEPARATORS = (" ", " ", " ", " ", "  ", "\n", "\n\n", "\u00a0", "", ". ", "، ", "\u2029")
+
+
+AROUND: tuple[Literal["sentence", "paragraph"] | int, ...] = ("sentence", "paragraph", 0, 3)
 
 
 def terms() -> st.SearchStrategy[Term]:
@@ -186,8 +75,10 @@ def clauses(draw: st.DrawFn, depth: int = 2) -> Clause:
     inner = draw(st.lists(clauses(depth - 1), min_size=1, max_size=3))
     least = draw(st.integers(1, len(inner)))
     if least == len(inner) and draw(st.booleans()):
-        within = draw(st.sampled_from([None, "sentence", "paragraph", 0, 3]))
-        inner.append(Without("none", (draw(st.builds(Has, sets())),), within))
+        silenced = (draw(st.builds(Has, sets())),)
+        inner.append(
+            draw(st.sampled_from([Without("none", silenced), *(Without("none", silenced, one) for one in AROUND)]))
+        )
         least += 1
     return AtLeast("logic", least, tuple(inner))
 

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, overload
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal, overload
 from monitor.matching.evaluating import Reader, read_article, score
 from monitor.matching.expressions import AtLeast, Has, Near, Without
 from monitor.matching.passages import UNDOTTING, Passage
-from monitor.matching.phrases import Read, compile_phrase, read_whole
+from monitor.matching.phrases import MOST_FILLERS, Read, compile_phrase, read_whole
 from monitor.matching.terms import read_term
 from monitor.matching.vocabulary import LONGEST_WORD, Vocabulary
 from monitor.model import Match
@@ -37,14 +38,31 @@ if TYPE_CHECKING:
     from monitor.matching.vocabulary import Hit
     from monitor.model import Article, Evidence, Header
 
-MOST_CHUNKS: Final = 200_000
-"""Distinct chunks remembered; then all are forgotten. A chunk costs about 300 bytes."""
+MOST_CHUNKS: Final = 60_000
+"""Distinct chunks remembered in a generation, of which there are two. A chunk costs about 300 bytes."""
+
+STRIDE: Final = MOST_FILLERS + 1
+"""Tokens from one word of a phrase to the next, at most."""
+
+MOST_CUT: Final = 20_000
+"""Distinct chunks whose tokens are kept, for the articles that are evaluated."""
 
 LONGEST_CHUNK: Final = 200
 """Characters of the longest chunk that is remembered; a longer one is noise, and would fill the memory."""
 
-Group = tuple[frozenset[int], ...]
-"""Ways to hold, each the numbers of words that must all be there; one of them must hold."""
+Way = tuple[int, ...]
+"""The numbers of a term's words, in order: one spelling of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a clause cannot hold without: of each group one way, in one field; within ``reach`` tokens of each other.
+
+    The reach is counted from first word to first word, and generous; None is anywhere in the field.
+    """
+
+    groups: tuple[tuple[Way, ...], ...]
+    reach: int | None = None
 
 
 def compile_watchlists(watchlists: Sequence[Watchlist], earlier: Matcher | None = None) -> Matcher:
@@ -54,30 +72,32 @@ def compile_watchlists(watchlists: Sequence[Watchlist], earlier: Matcher | None 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A watchlist, the groups that all must hold, the numbers of all its words, and the group that it waits at."""
+    """A watchlist, what it needs, the numbers of all its words, and the words at which it waits.
+
+    ``waits``: one of these words with all of the others behind it; None where nothing is certain.
+    """
 
     watchlist: Watchlist
-    groups: tuple[Group, ...]
+    needs: tuple[Need, ...]
     words: frozenset[int]
-    anchor: Group | None
+    waits: tuple[tuple[int, frozenset[int]], ...] | None
 
 
 class Matcher:
     """Compiled watchlists. Not for several threads at once; one compiled from another shares nothing that changes."""
 
     def __init__(self, watchlists: Sequence[Watchlist], earlier: Matcher | None = None) -> None:
-        self._vocabulary = earlier._vocabulary.copy() if earlier else Vocabulary()  # noqa: SLF001 - its own kind
+        self._vocabulary: Vocabulary = earlier._vocabulary.copy() if earlier else Vocabulary()  # noqa: SLF001 - its own kind
         self._phrases: dict[Term, Phrase] = earlier._phrases.copy() if earlier else {}  # noqa: SLF001
         known = {one.watchlist.header.id: one for one in earlier._compiled} if earlier else {}  # noqa: SLF001
-        self._compiled = [self._compile(one, known.get(one.header.id)) for one in watchlists]
+        self._compiled: list[_Compiled] = [self._compile(one, known.get(one.header.id)) for one in watchlists]
         self._anchors: dict[int, list[tuple[frozenset[int], int]]] = defaultdict(list)
         self._always: list[int] = []
         for place, one in enumerate(self._compiled):
-            if one.anchor is None:
+            if one.waits is None:
                 self._always.append(place)
-            for way in one.anchor or ():
-                rarest = min(way, key=self._commonness)
-                self._anchors[rarest].append((way - {rarest}, place))
+            for rarest, rest in one.waits or ():
+                self._anchors[rarest].append((rest, place))
         self._chunks = _Chunks(self._vocabulary, undotted=False)
         self._undotted = _Chunks(self._vocabulary, undotted=True)
         self._waited = frozenset(self._anchors)
@@ -92,8 +112,10 @@ class Matcher:
         if not wanted:
             return []
         words = frozenset[int]().union(*(one.words for one in wanted))
-        reader = Reader(self._phrases, [piece.read(words, self._vocabulary) for piece in pieces])
-        readings = ((one.watchlist, reader.evaluate(one.watchlist.clause)) for one in wanted)
+        reads = [piece.read(words) for piece in pieces]
+        reader = Reader(self._phrases, reads)
+        likely = (one.watchlist for one in wanted if all(_is_met(need, reads) for need in one.needs))
+        readings = ((watchlist, reader.evaluate(watchlist.clause)) for watchlist in likely)
         return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
 
     def open(self, article: Article) -> Reader:
@@ -108,7 +130,8 @@ class Matcher:
                 if rest <= present:
                     places.add(place)
         found = (self._compiled[place] for place in sorted(places))
-        return [one for one in found if all(any(way <= present for way in group) for group in one.groups)]
+        holds = present.issuperset
+        return [one for one in found if all(any(map(holds, group)) for need in one.needs for group in need.groups)]
 
     # --- Compiling
 
@@ -120,40 +143,77 @@ class Matcher:
             if term not in self._phrases:
                 self._phrases[term] = compile_phrase(read_term(term), self._vocabulary)
             words.update(*self._phrases[term].spellings)
-        groups = tuple(self._groups(watchlist.clause))
-        anchor = min(groups, key=self._cost, default=None)
-        return _Compiled(watchlist, groups, frozenset(words), anchor)
+        needs = tuple(self._needs(watchlist.clause))
+        return _Compiled(watchlist, needs, frozenset(words), self._waits(needs))
 
-    def _groups(self, clause: Clause) -> list[Group]:
-        """List groups without one of which the clause cannot hold; none where nothing is certain."""
+    def _waits(self, needs: Sequence[Need]) -> tuple[tuple[int, frozenset[int]], ...] | None:
+        groups = [group for need in needs for group in need.groups]
+        if not groups:
+            return None
+        rarest = ((min(way, key=self._vocabulary.commonness), way) for way in min(groups, key=self._cost))
+        return tuple((number, frozenset(way) - {number}) for number, way in rarest)
+
+    def _needs(self, clause: Clause) -> list[Need]:
+        """List what the clause cannot hold without; nothing where nothing is certain."""
         match clause:
             case Has(terms=terms):
-                return [self._ways(terms)]
-            case Near(operands=operands):
-                return [self._ways(one) for one in operands]
+                return [Need((self._ways(terms),))]
+            case Near(operands=operands, within=within):
+                groups = tuple(self._ways(one) for one in operands)
+                lengths = (max(map(len, group), default=0) * STRIDE for group in groups)
+                return [Need(groups, within + sum(lengths) if isinstance(within, int) else None)]
             case Without():
                 return []
             case AtLeast(count=least, clauses=clauses):
-                needed = [self._groups(one) for one in clauses if not isinstance(one, Without)]
+                needed = [self._needs(one) for one in clauses if not isinstance(one, Without)]
                 spare = len(clauses) - least
                 if not spare:
-                    return [group for groups in needed for group in groups]
-                cheapest = [min(groups, key=self._cost) for groups in needed if groups]
+                    return [need for needs in needed for need in needs]
+                cheapest = [self._cheapest(needs) for needs in needed if needs]
                 if len(cheapest) <= spare or len(cheapest) < len(needed):
                     return []
                 some = sorted(cheapest, key=self._cost)[: spare + 1]
-                return [tuple(way for group in some for way in group)]
+                return [Need((tuple(way for group in some for way in group),))]
 
-    def _ways(self, terms: TermSet) -> Group:
-        own = [frozenset(spelling) for term in terms.terms for spelling in self._phrases[term].spellings]
-        return (*dict.fromkeys(own), *(way for nested in terms.sets for way in self._ways(nested)))
+    def _cheapest(self, needs: Sequence[Need]) -> tuple[Way, ...]:
+        return min((group for need in needs for group in need.groups), key=self._cost)
 
-    def _cost(self, group: Group) -> float:
-        return sum(min(map(self._commonness, way)) for way in group)
+    def _ways(self, terms: TermSet) -> tuple[Way, ...]:
+        own = (spelling for term in terms.terms for spelling in self._phrases[term].spellings)
+        return tuple(dict.fromkeys((*own, *(way for nested in terms.sets for way in self._ways(nested)))))
 
-    def _commonness(self, number: int) -> float:
-        """Estimate how often a word comes, for choosing anchors only: a poor guess costs time, never a match."""
-        return self._vocabulary.commonness(number)
+    def _cost(self, group: tuple[Way, ...]) -> float:
+        """Estimate how often one of the ways comes."""
+        return sum(min(map(self._vocabulary.commonness, way)) for way in group)
+
+
+def _is_met(need: Need, reads: Sequence[Read]) -> bool:
+    """Tell whether a field has what is needed near enough; more than holds may pass, never less."""
+    for read in reads:
+        starts = [_starts(group, read.places) for group in need.groups]
+        if not all(starts):
+            continue
+        if need.reach is None or len(starts) == 1:
+            return True
+        first, *others = sorted(starts, key=len)
+        reach = need.reach
+        if any(all(any(abs(one - other) <= reach for other in some) for some in others) for one in first):
+            return True
+    return False
+
+
+def _starts(group: Sequence[Way], places: Mapping[int, Sequence[int]]) -> list[int]:
+    """Find where one of the ways may begin: its first word, the others behind it a stride apart at most."""
+    found: list[int] = []
+    for way in group:
+        for first in places.get(way[0], ()):
+            ends = [first]
+            for number in way[1:]:
+                some = places.get(number, ())
+                ends = [place for place in some if any(0 < place - end <= STRIDE for end in ends)]
+            if ends:
+                found.append(first)
+    return found
 
 
 def _is_same(one: Watchlist, other: Watchlist) -> bool:
@@ -213,7 +273,7 @@ _KEYS: Final = str.maketrans("أإآؤىئ", "ااائيئ")
 
 
 class _Seen(frozenset[int]):
-    """The numbers of the words that a chunk's tokens may be; how many tokens it has, and the hits of each that has some."""
+    """The numbers of the words that a chunk's tokens may be, how many tokens it has, and the hits of those with any."""
 
     __slots__ = ("hits", "tokens")
     tokens: int
@@ -230,17 +290,23 @@ _NOTHING: Final = _seen((), 1)
 
 
 class _Chunks(dict[str, _Seen]):
-    """What is known of each chunk that was met."""
+    """What is known of each chunk that was met. When a generation is full, what was not met in it is forgotten."""
 
     def __init__(self, vocabulary: Vocabulary, *, undotted: bool) -> None:
         super().__init__()
         self._vocabulary, self._undotted = vocabulary, undotted
+        self._before: dict[str, _Seen] = {}
 
     def __missing__(self, text: str) -> _Seen:
         """Look a chunk's words up."""
         if len(self) >= MOST_CHUNKS:
+            self._before = dict(self)
             self.clear()
-        found = self._simple(text) or self._look_up(text)
+        found = self._before.get(text)
+        if found is None:
+            found = self._simple(text)
+        if found is None:
+            found = self._look_up(text)
         if len(text) <= LONGEST_CHUNK:
             self[text] = found
         return found
@@ -284,7 +350,7 @@ class _Pieces:
         if self._is_undotted:
             self.seen = list(map(undotted.__getitem__, self._chunks))
 
-    def read(self, words: frozenset[int], vocabulary: Vocabulary) -> Read:
+    def read(self, words: frozenset[int]) -> Read:
         """Put the field together as far as these words need it."""
         ends = list(accumulate(map(_tokens, self.seen)))
         tokens = _Tokens(self._text, self._chunks, ends)
@@ -322,9 +388,7 @@ class _Tokens(Sequence[Token]):
     def __init__(self, text: str, chunks: list[str], ends: list[int]) -> None:
         self._text, self._chunks, self._ends = text, chunks, ends
         self._known: dict[int, Token] = {}
-        self._cut: dict[int, Chunk] = {}
         self._starts: list[int] = []
-        self._reached = 0
 
     def __len__(self) -> int:
         """Count the tokens."""
@@ -347,37 +411,37 @@ class _Tokens(Sequence[Token]):
 
     def _token(self, place: int) -> Token:
         number = bisect_right(self._ends, place)
-        chunk = self._chunk(number)
-        inside = place - (self._ends[number] - len(chunk.tokens))
-        token, start = chunk.tokens[inside], self._start(number)
-        sign = token.sign if inside else self._sign_before(number) + token.sign
-        return replace(token, start=start + token.start, end=start + token.end, sign=sign)
+        tokens, start = self._chunk(number).tokens, self._start(number)
+        inside = place - (self._ends[number] - len(tokens))
+        one = tokens[inside]
+        sign = one.sign if inside else self._sign_before(number) + one.sign
+        return Token(one.key, one.spelt, start + one.start, start + one.end, one.script, one.prefix, sign, one.marks)
 
     def _sign_before(self, number: int) -> str:
         """Collect the signs since the last token before a chunk."""
-        signs: list[str] = []
+        signs = ""
         for before in range(number - 1, -1, -1):
             chunk = self._chunk(before)
-            signs.append(chunk.trail)
+            signs = chunk.trail + signs
             if chunk.tokens:
                 break
-        return "".join(reversed(signs))
+        return signs
 
     def _chunk(self, number: int) -> Chunk:
-        if number not in self._cut:
-            start = self._start(number)
-            end = self._start(number + 1) if number + 1 < len(self._chunks) else len(self._text)
-            self._cut[number] = cut_chunk(self._text[start:end])
-        return self._cut[number]
+        chunk = self._chunks[number]
+        if " " not in chunk:
+            return _cut(chunk) if len(chunk) <= LONGEST_CHUNK else cut_chunk(chunk)
+        end = self._start(number + 1) if number + 1 < len(self._chunks) else len(self._text)
+        return cut_chunk(self._text[self._start(number) : end])
 
     def _start(self, number: int) -> int:
-        """Find where a chunk stands; chunks follow one another, so the search goes on from the last one found."""
-        for chunk in self._chunks[len(self._starts) : number + 1]:
-            places = [self._place(part) for part in chunk.split(" ")]
-            self._starts.append(places[0])
+        """Find where a chunk stands; one that was joined began where its first part did."""
+        if not self._starts:
+            starts = [found.start() for found in _CHUNK.finditer(self._text)]
+            parts = accumulate((chunk.count(" ") + 1 for chunk in self._chunks[:-1]), initial=0)
+            self._starts = starts if len(starts) == len(self._chunks) else [starts[part] for part in parts]
         return self._starts[number]
 
-    def _place(self, part: str) -> int:
-        start = self._text.index(part, self._reached)
-        self._reached = start + len(part)
-        return start
+
+_CHUNK: Final = re.compile(r"\S+")
+_cut: Final = lru_cache(maxsize=MOST_CUT)(cut_chunk)

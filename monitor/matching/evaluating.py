@@ -1,7 +1,7 @@
 """What a clause finds in one article, as docs/watchlists.md states it: mentions, windows, the best reading.
 
-Hides how sets are subtracted, windows measured and readings scored. Which clauses are worth evaluating for which article
-is the `engine`'s affair.
+Hides how sets are subtracted, windows measured and readings scored. Which clauses are worth it for which article is the
+`engine`'s affair.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ neighbours are `phrases`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -79,7 +80,7 @@ class Vocabulary:
         return len(self._ids)
 
     def copy(self) -> Vocabulary:
-        """Return one that may grow apart: it knows the same words by the same numbers, and shares nothing that changes."""
+        """Return one that may grow apart: the same words by the same numbers, and nothing shared that changes."""
         other = Vocabulary()
         other._ids, other._commonness = self._ids.copy(), self._commonness.copy()
         other._forms = self._forms.copy()
@@ -184,7 +185,7 @@ def _commonness(word: Word) -> float:
     """Take short words for common ones, and a family for as many words as it has forms."""
     if is_listed(word.spelt, "function_words"):
         return 1.0
-    return max(len(word.forms), 1) ** 0.5 / 2.0 ** len(word.spelt)
+    return math.sqrt(max(len(word.forms), 1)) / 2.0 ** len(word.spelt)
 
 
 def _append(index: dict[K, tuple[V, ...]], place: K, entry: V) -> None:

@@ -29,10 +29,10 @@ _ABBREVIATIONS: Final = frozenset(_ABBREVIATED.split())
 
 
 def sentences(text: str, within: Sequence[Span] | None = None) -> list[Span]:
-    """Find the sentences of a text, or of its paragraphs where these are known: ended by . ! ? ؟ … ۔ with the quotes and brackets that close there, or by their paragraph.
+    """Find the sentences: ended by . ! ? ؟ … ۔ with the quotes and brackets that close there, or by their paragraph.
 
     A full stop ends none inside a number or a web address, after a single letter (د. , J. , U.S.) and after a listed
-    English abbreviation, unless the paragraph ends with it.
+    English abbreviation, unless the paragraph ends with it. ``within``: the text's paragraphs, where they are known.
     """
     found = []
     for start, end in paragraphs(text) if within is None else within:

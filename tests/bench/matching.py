@@ -30,7 +30,9 @@ from monitor.text.lexicon import is_listed
 from monitor.text.tokens import Script, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from monitor.matching import Matcher
 
 ROOT: Final = Path(__file__).parents[2]
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
@@ -138,13 +140,13 @@ def _article(read: dict[str, Any]) -> Article:
     return Article(header=header, text=read["text"])
 
 
-def _held(matcher: Any, given: Sequence[Article]) -> tuple[int, float]:
+def _held(matcher: Matcher, given: Sequence[Article]) -> tuple[int, float]:
     begun = perf_counter()
     matches = sum(len(matcher.match(article, NOW)) for article in given)
     return matches, perf_counter() - begun
 
 
-def _timed(work: Any) -> float:
+def _timed(work: Callable[[], object]) -> float:
     begun = perf_counter()
     work()
     return perf_counter() - begun
