@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from monitor.matching.vocabulary import Hit
     from monitor.model import Article, Evidence, Header
 
-MOST_CHUNKS: Final = 60_000
+MOST_CHUNKS: Final = 150_000
 """Distinct chunks remembered in a generation, of which there are two. A chunk costs about 300 bytes."""
 
 STRIDE: Final = MOST_FILLERS + 1
@@ -74,13 +74,15 @@ def compile_watchlists(watchlists: Sequence[Watchlist], earlier: Matcher | None 
 class _Compiled:
     """A watchlist, what it needs, the numbers of all its words, and the words at which it waits.
 
-    ``waits``: one of these words with all of the others behind it; None where nothing is certain.
+    ``waits``: one of these words with all of the others behind it; None where nothing is certain. ``choices``: groups of
+    more than one way, which that leaves open.
     """
 
     watchlist: Watchlist
     needs: tuple[Need, ...]
     words: frozenset[int]
     waits: tuple[tuple[int, frozenset[int]], ...] | None
+    choices: tuple[tuple[Way, ...], ...]
 
 
 class Matcher:
@@ -131,7 +133,7 @@ class Matcher:
                     places.add(place)
         found = (self._compiled[place] for place in sorted(places))
         holds = present.issuperset
-        return [one for one in found if all(any(map(holds, group)) for need in one.needs for group in need.groups)]
+        return [one for one in found if all(any(map(holds, group)) for group in one.choices)]
 
     # --- Compiling
 
@@ -144,14 +146,16 @@ class Matcher:
                 self._phrases[term] = compile_phrase(read_term(term), self._vocabulary)
             words.update(*self._phrases[term].spellings)
         needs = tuple(self._needs(watchlist.clause))
-        return _Compiled(watchlist, needs, frozenset(words), self._waits(needs))
-
-    def _waits(self, needs: Sequence[Need]) -> tuple[tuple[int, frozenset[int]], ...] | None:
         groups = [group for need in needs for group in need.groups]
+        choices = tuple(group for group in groups if len(group) > 1)
+        return _Compiled(watchlist, needs, frozenset(words), self._waits(groups), choices)
+
+    def _waits(self, groups: Sequence[tuple[Way, ...]]) -> tuple[tuple[int, frozenset[int]], ...] | None:
         if not groups:
             return None
+        always = frozenset(number for group in groups if len(group) == 1 for number in group[0])
         rarest = ((min(way, key=self._vocabulary.commonness), way) for way in min(groups, key=self._cost))
-        return tuple((number, frozenset(way) - {number}) for number, way in rarest)
+        return tuple((number, (always | set(way)) - {number}) for number, way in rarest)
 
     def _needs(self, clause: Clause) -> list[Need]:
         """List what the clause cannot hold without; nothing where nothing is certain."""
@@ -206,14 +210,22 @@ def _starts(group: Sequence[Way], places: Mapping[int, Sequence[int]]) -> list[i
     """Find where one of the ways may begin: its first word, the others behind it a stride apart at most."""
     found: list[int] = []
     for way in group:
-        for first in places.get(way[0], ()):
-            ends = [first]
-            for number in way[1:]:
-                some = places.get(number, ())
-                ends = [place for place in some if any(0 < place - end <= STRIDE for end in ends)]
-            if ends:
-                found.append(first)
+        if way[0] not in places:
+            continue
+        if len(way) == 1:
+            found += places[way[0]]
+            continue
+        behind = [frozenset(places.get(number, ())) for number in way[1:]]
+        if all(behind):
+            found += [first for first in places[way[0]] if _goes_on(first, behind)]
     return found
+
+
+def _goes_on(first: int, behind: Sequence[frozenset[int]]) -> bool:
+    ends: Iterable[int] = (first,)
+    for some in behind:
+        ends = [end + step for end in ends for step in range(1, STRIDE + 1) if end + step in some]
+    return bool(ends)
 
 
 def _is_same(one: Watchlist, other: Watchlist) -> bool:
@@ -363,7 +375,7 @@ class _Pieces:
                 hits[end - seen.tokens + place] = found
                 for number in found:
                     places[number].append(end - seen.tokens + place)
-        return Read(Passage(self._field, self._text, tokens, self._is_undotted), hits, places)
+        return Read(Passage(self._field, self._text, tokens, self._is_undotted, tokens.start), hits, places)
 
 
 _tokens: Final = attrgetter("tokens")
@@ -408,6 +420,12 @@ class _Tokens(Sequence[Token]):
                 raise IndexError(place)
             known = self._known[place] = self._token(place)
         return known
+
+    def start(self, place: int) -> int:
+        """Find where a token starts, without making it."""
+        number = bisect_right(self._ends, place)
+        tokens = self._chunk(number).tokens
+        return self._start(number) + tokens[place - self._ends[number]].start
 
     def _token(self, place: int) -> Token:
         number = bisect_right(self._ends, place)

@@ -191,9 +191,11 @@ class Reader:
 
     def _windows(self, clause: Near, read: Read, limit: int, shade: Shade) -> Iterator[_Window]:
         """Find the tightest window of each paragraph or sentence that holds all operands."""
+        mentions = [_outside(shade, self.mentions(one, read), read) for one in clause.operands]
+        if not all(mentions):
+            return
         units = read.passage.sentence if clause.within == "sentence" else read.passage.paragraph
         most = clause.within if isinstance(clause.within, int) else len(units)
-        mentions = [_outside(shade, self.mentions(one, read), read) for one in clause.operands]
         operands = [_by_unit((spot for spot in spots if spot.last < limit), units) for spots in mentions]
         for unit in sorted(set(operands[0]).intersection(*operands[1:])):
             inside = [spots[unit] for spots in operands]
@@ -232,8 +234,9 @@ def _by_unit(spots: Iterable[Spot], units: Sequence[int]) -> dict[int, list[Spot
     """Group the mentions by the sentence or paragraph that holds the whole of them."""
     found: dict[int, list[Spot]] = defaultdict(list)
     for spot in spots:
-        if units[spot.first] == units[spot.last]:
-            found[units[spot.first]].append(spot)
+        unit = units[spot.first]
+        if spot.first == spot.last or unit == units[spot.last]:
+            found[unit].append(spot)
     return found
 
 

@@ -122,6 +122,11 @@ class Search:
 
     def _from(self, phrase: Phrase, spelling: Sequence[int], signs: Sequence[str], first: int) -> Iterator[Spot]:
         """Follow a spelling's words from its first on, through every step that is allowed."""
+        if len(spelling) == 1:
+            hit = self.read.hits[first][spelling[0]]
+            if not (self.adjacent and hit.how is How.VARIANT):
+                yield Spot(phrase.read.term, first, first, hit.how, hit.weak)
+            return
         ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (self.read.hits[first][spelling[0]],), False)]
         for number, sign in zip(spelling[1:], signs[1:], strict=True):
             ends = [
@@ -133,7 +138,7 @@ class Search:
         for last, met, _ in ends:
             how = max((hit.how for hit in met), key=_RANK.__getitem__)
             if not (self.adjacent and how is How.VARIANT):
-                yield Spot(phrase.read.term, first, last, how, weak=len(met) == 1 and met[0].weak)
+                yield Spot(phrase.read.term, first, last, how)
 
     def _goes_on(self, number: int, place: int) -> bool:
         """Tell whether a token is a later word of a phrase; و and ف would begin something new."""
