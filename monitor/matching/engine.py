@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from monitor.matching.vocabulary import Hit
     from monitor.model import Article, Evidence, Header
 
-MOST_CHUNKS: Final = 150_000
+MOST_CHUNKS: Final = 120_000
 """Distinct chunks remembered in a generation, of which there are two. A chunk costs about 300 bytes."""
 
 STRIDE: Final = MOST_FILLERS + 1
@@ -74,8 +74,8 @@ def compile_watchlists(watchlists: Sequence[Watchlist], earlier: Matcher | None 
 class _Compiled:
     """A watchlist, what it needs, the numbers of all its words, and the words at which it waits.
 
-    ``waits``: one of these words with all of the others behind it; None where nothing is certain. ``choices``: groups of
-    more than one way, which that leaves open.
+    ``waits``: one of these words, with all others that must be there; None where nothing is certain. ``choices``: the
+    groups of more than one way, which that leaves open.
     """
 
     watchlist: Watchlist
