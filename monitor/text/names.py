@@ -13,8 +13,8 @@ from rapidfuzz.distance import OSA
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
 from monitor.text.verbs import is_verb, stems
 
-_LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.6, 6: 0.9, 7: 1.0}
-_LONGEST_LIMIT: Final = 1.2
+_LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.9, 6: 1.0, 7: 1.1}
+_LONGEST_LIMIT: Final = 1.3
 _KNOWN_LIMIT: Final = 0.3
 _ONE_SPELLING: Final = ("given_names", "places", "acronyms")
 _VERBAL_NOUN: Final = 5
@@ -27,16 +27,20 @@ _SUBSTITUTIONS: Final = {
     frozenset(pair): cost
     for cost, pairs in {
         0.3: "جغ ةه ةا ئي ئو ئء",
-        0.4: "غق غك قك جق جك تط تث سص زس",
+        0.4: "غق قك جق جك تط تث سص زس",
         0.5: "سش خك دض ظز ذز ثس حه خه فو هي",
-        0.6: "اي او يو اع اه جي",
+        0.6: "اي يو اع اه جي غك",
+        0.75: "او",
     }.items()
     for pair in pairs.split()
 }
 _INSIDE: Final = {"ي": 0.4, "و": 0.4, "ا": 0.5, "ه": 0.7, "ع": 0.8}
-_AT_END: Final = {"ي": 0.7, "و": 0.7, "ا": 0.6, "ه": 0.4}
+_AT_END: Final = {"ي": 0.5, "و": 0.7, "ا": 0.6, "ه": 0.4}
 _BEFORE: Final = {("ا", "ي"): 0.35, ("ت", "ش"): 0.5, ("د", "ج"): 0.4}
 _DOUBLED: Final = 0.3
+_OTHER: Final = 1.4
+"""Any other letter: more than the limit of every length, so that vowels alone may add up to it."""
+
 _FIRST_CLASS: Final = 0.3
 _FIRST_FREE: Final = frozenset("غقكجفو")
 """Transliterations differ in these at the head of a word as often as within it."""
@@ -125,7 +129,7 @@ def _swap(letter: str, other: str, *, first: bool) -> float:
         return 0.0
     cost = _SUBSTITUTIONS.get(frozenset((letter, other)))
     if cost is None:
-        return _FIRST_OTHER if first else 1.0
+        return _FIRST_OTHER if first else _OTHER
     return cost + _FIRST_CLASS if first and not {letter, other} <= _FIRST_FREE else cost
 
 
@@ -135,7 +139,7 @@ def _gap(word: str, place: int) -> float:
     if place == 0:
         return _FIRST_OTHER
     if place == len(word) - 1:
-        return _AT_END.get(letter, 1.0)
+        return _AT_END.get(letter, _OTHER)
     if letter == word[place - 1]:
         return _DOUBLED
-    return _BEFORE.get((letter, word[place + 1]), _INSIDE.get(letter, 1.0))
+    return _BEFORE.get((letter, word[place + 1]), _INSIDE.get(letter, _OTHER))
