@@ -7,7 +7,7 @@ SHARED ?= ../shared
 export SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test chaos bench screens lint lock docs newcomer clean
+.PHONY: help install run test chaos eval bench screens lint lock docs newcomer words clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(VENV)/.dev ## install, then run the tests
 
 chaos: $(VENV)/.dev ## forty kills over five hundred real articles (needs SHARED)
 	@$(BIN)/python -m pytest -q -s -m chaos tests/chaos
+
+eval: $(VENV)/.dev ## how well terms find what analysts mean, on labelled data (needs SHARED)
+	@$(BIN)/python -m tests.eval $(ARGS)
 
 bench: $(VENV)/.dev ## a check of a thousand watchlists by phase; articles a second against 10 to 10,000 (needs SHARED)
 	@$(BIN)/python -m tests.bench.check
@@ -47,6 +50,9 @@ newcomer: $(VENV)/.dev ## follow the five-minute guide from git clone on, with t
 
 docs: $(VENV)/.dev ## write the references in docs/ from the program itself
 	@$(BIN)/python docs/reference.py
+
+words: $(VENV)/.dev ## the table of how common words are, from wordfreq (WHEEL=FILE)
+	@$(BIN)/python docs/words.py $(WHEEL)
 
 clean: ## remove the environment and what a run leaves behind
 	rm -rf $(VENV) var build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -414,7 +414,7 @@ def _placed(explanation: Explanation, one: Evidence | Miss) -> dict[str, Any]:
 
 # --- Expansions ------------------------------------------------------------------------------------------------------
 
-_WEAK, _BOUND = "°", "ـ"
+_WEAK, _BOUND, _RARE = "°", "ـ", "*"
 _WRITTEN: Final = 25
 """Ways of writing a term that are counted out."""
 
@@ -431,6 +431,8 @@ def expanded(expansion: Expansion, counts: Counts | None) -> Iterator[str]:
         yield f"  {_WEAK} also another word: counts in a phrase or a near only"
     if any(form.bound for form in found):
         yield f"  {_BOUND} with a pronoun behind it only"
+    if any(map(_is_rare, found)):
+        yield f"  {_RARE} hardly ever written"
     yield ""
     yield from _counted(counts)
 
@@ -451,11 +453,16 @@ def _word(word: Reading, counts: Counter[str] | None) -> Iterator[str]:
 
 def _listed(forms: Iterable[Found], counts: Counter[str] | None) -> str:
     said = (
-        f"{form.spelt}{_BOUND * form.bound}{_WEAK * form.weak}"
+        f"{form.spelt}{_BOUND * form.bound}{_WEAK * form.weak}{_RARE * _is_rare(form)}"
         f"{f' ×{counts[form.spelt]}' if counts and counts[form.spelt] else ''}"
         for form in forms
     )
     return isolate("، ".join(said))
+
+
+def _is_rare(form: Found) -> bool:
+    """Tell of a form that stands without a pronoun, and yet is in no table of words."""
+    return not form.bound and not form.per_million and form.spelt[:1] >= "\u0600"
 
 
 def _counted(counts: Counts | None) -> Iterator[str]:

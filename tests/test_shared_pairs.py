@@ -54,6 +54,11 @@ def test_spellings_of_names_are_told_apart() -> None:
     assert share_right([pair for pair in rows("names.tsv") if pair["kind"] == "name"], "name:") >= 0.88
 
 
+def test_unselected_spellings_of_names_are_found() -> None:
+    spellings = [pair for pair in rows("names_unselected.tsv") if pair["kind"] == "variant?"]
+    assert share_right(spellings, "name:") >= 0.65
+
+
 def test_unselected_names_are_seldom_taken_for_another() -> None:
     different = [pair for pair in rows("names_unselected.tsv") if pair["kind"] == "different"]
     assert share_right(different, "name:") >= 0.90

@@ -6,7 +6,6 @@ neighbours are `phrases`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,7 +13,8 @@ from monitor.matching.terms import Article, Reading, Word
 from monitor.model import How
 from monitor.text import latin
 from monitor.text.arabic import ENCLITICS, UNDOTTED, Cut, cuts, marks_agree
-from monitor.text.lexicon import is_listed, key
+from monitor.text.frequencies import uses
+from monitor.text.lexicon import key
 from monitor.text.names import are_variants, skeleton
 from monitor.text.tokens import Script, Token, has_tanwin
 
@@ -108,7 +108,7 @@ class Vocabulary:
         return number
 
     def commonness(self, number: int) -> float:
-        """Estimate how often a word comes, for choosing where to look first: a poor guess costs time, never a match."""
+        """Estimate a word's uses in a billion words, for choosing anchors: a poor guess costs time, never a match."""
         return self._commonness[number]
 
     def may_hit(self, plain: str) -> bool:
@@ -182,10 +182,8 @@ class Vocabulary:
 
 
 def _commonness(word: Word) -> float:
-    """Take short words for common ones, and a family for as many words as it has forms."""
-    if is_listed(word.spelt, "function_words"):
-        return 1.0
-    return math.sqrt(max(len(word.forms), 1)) / 2.0 ** len(word.spelt)
+    """Add up the uses of a word's forms, with and without the article; of other scripts nothing is known."""
+    return sum(uses(plain) + uses("ال" + plain) for plain in {form.key for form in word.forms})
 
 
 def _append(index: dict[K, tuple[V, ...]], place: K, entry: V) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
+from monitor.text.frequencies import article_share, uses
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
 from monitor.text.verbs import is_verb, stems
 
@@ -38,6 +39,12 @@ _INSIDE: Final = {"ي": 0.4, "و": 0.4, "ا": 0.5, "ه": 0.7, "ع": 0.8}
 _AT_END: Final = {"ي": 0.5, "و": 0.7, "ا": 0.6, "ه": 0.4}
 _BEFORE: Final = {("ا", "ي"): 0.35, ("ت", "ش"): 0.5, ("د", "ج"): 0.4}
 _DOUBLED: Final = 0.3
+_COMMON: Final = 10_000.0
+"""Uses in a billion words from which on a spelling is established: two such spellings are two names."""
+
+_SEEN: Final = 3_000.0
+_ARTICLED: Final = 0.3
+
 _OTHER: Final = 1.4
 """Any other letter: more than the limit of every length, so that vowels alone may add up to it."""
 
@@ -60,13 +67,18 @@ def skeleton(plain: str) -> str:
 def are_variants(ours: str, theirs: str) -> bool:
     """Tell whether a term's name and another folded word may be one name. Equal words are not asked about.
 
-    A name of the region, or a text's word that is a word of the language, leaves little room; both leave none.
+    A name of the region, a text's word that is a word of the language, or two common words leave little room; a name of
+    the region and a word of the language none.
     """
     known = is_listed(ours, *_ONE_SPELLING), _is_known(theirs)
     if all(known) or OSA.distance(ours, theirs, score_cutoff=_FURTHEST) > _FURTHEST:
         return False
     shorter = min(len(ours), len(theirs))
-    limit = _KNOWN_LIMIT if any(known) else _LIMITS.get(shorter, _LONGEST_LIMIT if shorter > max(_LIMITS) else 0.0)
+    limit = (
+        _KNOWN_LIMIT
+        if any(known) or min(uses(ours), uses(theirs)) >= _COMMON
+        else _LIMITS.get(shorter, _LONGEST_LIMIT if shorter > max(_LIMITS) else 0.0)
+    )
     return distance(ours, theirs) <= limit + 1e-9
 
 
@@ -88,7 +100,12 @@ def is_ordinary(word: str) -> bool:
     """Tell a word of the language from what may be a name that nobody listed: listed words, verbs, verbal nouns."""
     if is_listed(word, "given_names"):
         return False
-    if _is_tabled(key(word)) or is_listed(word, "function_words", "common_words") or is_verb(word):
+    if (
+        _is_tabled(key(word))
+        or _takes_article(key(word))
+        or is_listed(word, "function_words", "common_words")
+        or is_verb(word)
+    ):
         return True
     if len(word) >= _VERBAL_NOUN and stems(word):
         return True
@@ -96,7 +113,16 @@ def is_ordinary(word: str) -> bool:
 
 
 def _is_known(plain: str) -> bool:
-    return _is_tabled(plain) or is_listed(plain, *_ONE_SPELLING, "own_words", "function_words", "common_words")
+    return (
+        _is_tabled(plain)
+        or _takes_article(plain)
+        or is_listed(plain, *_ONE_SPELLING, "own_words", "function_words", "common_words")
+    )
+
+
+def _takes_article(plain: str) -> bool:
+    """Tell what is seen with the article often enough to be no name."""
+    return uses(plain) >= _SEEN and article_share(plain) >= _ARTICLED
 
 
 def _is_tabled(plain: str) -> bool:

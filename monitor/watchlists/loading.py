@@ -15,6 +15,7 @@ from monitor.errors import Problem, Problems
 from monitor.matching import ENGINE_VERSION
 from monitor.matching.expressions import Clause, Only, Term, Watchlist
 from monitor.model import WatchlistHeader, stable_hash
+from monitor.text.frequencies import TABLE_VERSION
 from monitor.watchlists.reading import Place, Reader
 from monitor.watchlists.schema import Entry, File
 from monitor.watchlists.traps import find_traps
@@ -206,7 +207,7 @@ def _revision(entry: Entry, clause: Clause) -> str:
     """Hash all that decides a match, so that a match tells by which wording of the watchlist it came about."""
     only = [sorted(entry.only.source), sorted(entry.only.lang), sorted(entry.only.tier)]
     decisive = to_json([entry.key, clause, only, entry.expires]).decode()
-    return stable_hash(decisive, ENGINE_VERSION)
+    return stable_hash(decisive, ENGINE_VERSION, TABLE_VERSION)
 
 
 def _examples(place: Place, entry: Entry) -> Iterator[Example]:

@@ -1,0 +1,1 @@
+"""How well terms find what analysts mean, on labelled data that lies beside the project (`make eval`)."""
