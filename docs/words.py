@@ -1,6 +1,6 @@
 """Write the table of how common words are, from wordfreq's list: `make words WHEEL=FILE`.
 
-The list's licence is Creative Commons Attribution-ShareAlike 4.0, and so is the table's; see NOTICE. Words are folded as
+The list's licence is Creative Commons Attribution-ShareAlike 4.0, and so is the table's (NOTICE). Words are folded as
 monitor folds them, those folded alike are added up, rare ones are left out, tenths of the Zipf scale are kept.
 """
 

@@ -6,6 +6,7 @@ different names that are accepted), and which words are no names. Whose spelling
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from rapidfuzz.distance import OSA
@@ -17,6 +18,7 @@ from monitor.text.verbs import is_verb, stems
 _LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.9, 6: 1.0, 7: 1.1}
 _LONGEST_LIMIT: Final = 1.3
 _KNOWN_LIMIT: Final = 0.3
+_COMMON_LIMIT: Final = 0.4
 _ONE_SPELLING: Final = ("given_names", "places", "acronyms")
 _VERBAL_NOUN: Final = 5
 """Letters from which on a verbal noun's shape is seldom a name's."""
@@ -37,7 +39,7 @@ _SUBSTITUTIONS: Final = {
 }
 _INSIDE: Final = {"ي": 0.4, "و": 0.4, "ا": 0.5, "ه": 0.7, "ع": 0.8}
 _AT_END: Final = {"ي": 0.5, "و": 0.7, "ا": 0.6, "ه": 0.4}
-_BEFORE: Final = {("ا", "ي"): 0.35, ("ت", "ش"): 0.5, ("د", "ج"): 0.4}
+_BEFORE: Final = {("ا", "ي"): 0.35, ("ت", "ش"): 0.5, ("ت", "س"): 0.6, ("د", "ج"): 0.4}
 _DOUBLED: Final = 0.3
 _COMMON: Final = 10_000.0
 """Uses in a billion words from which on a spelling is established: two such spellings are two names."""
@@ -55,11 +57,16 @@ _FIRST_FREE: Final = frozenset("غقكجفو")
 _FIRST_OTHER: Final = 1.6
 _AGAIN: Final = 0.1
 _CLASSES: Final = str.maketrans("غقكطثصزشظذضحخو", "جججتتسسسسسدههف")
+_STOPS: Final = re.compile("ت(?=[شس])|د(?=ج)")
 _SKELETON: Final = str.maketrans("غقكطثصزشظذض", "جججتتسسسسسد", "اويءعهفئةحخ")
 
 
 def skeleton(plain: str) -> str:
-    """Reduce a folded word to what variants of one name share: the class of its first letter, and of its consonants."""
+    """Reduce a folded word to what variants of one name share: the class of its first letter, and of its consonants.
+
+    A stop before a letter that may contain it (تش, تس, دج) is part of that.
+    """
+    plain = _STOPS.sub("", plain)
     first, rest = plain[0].translate(_CLASSES), plain[1:].translate(_SKELETON)
     return first + "".join(letter for place, letter in enumerate(rest) if rest[place - 1 : place] != letter)
 
@@ -74,11 +81,11 @@ def are_variants(ours: str, theirs: str) -> bool:
     if all(known) or OSA.distance(ours, theirs, score_cutoff=_FURTHEST) > _FURTHEST:
         return False
     shorter = min(len(ours), len(theirs))
-    limit = (
-        _KNOWN_LIMIT
-        if any(known) or min(uses(ours), uses(theirs)) >= _COMMON
-        else _LIMITS.get(shorter, _LONGEST_LIMIT if shorter > max(_LIMITS) else 0.0)
-    )
+    limit = _LIMITS.get(shorter, _LONGEST_LIMIT if shorter > max(_LIMITS) else 0.0)
+    if min(uses(ours), uses(theirs)) >= _COMMON:
+        limit = min(limit, _COMMON_LIMIT)
+    if any(known):
+        limit = min(limit, _KNOWN_LIMIT)
     return distance(ours, theirs) <= limit + 1e-9
 
 
@@ -163,7 +170,7 @@ def _gap(word: str, place: int) -> float:
     """Price a letter that one spelling has and the other has not."""
     letter = word[place]
     if place == 0:
-        return _FIRST_OTHER
+        return _BEFORE.get((letter, word[1:2]), _FIRST_OTHER) if letter in "تد" else _FIRST_OTHER
     if place == len(word) - 1:
         return _AT_END.get(letter, _OTHER)
     if letter == word[place - 1]:
