@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,25 @@ def test_the_tokens_of_a_text_are_those_of_its_chunks(text: str) -> None:
     if not any(chunk.dangling for chunk in found):
         alone = [(token.key, token.spelt, token.script, token.marks) for chunk in found for token in chunk.tokens]
         assert alone == [(token.key, token.spelt, token.script, token.marks) for token in tokenize(text)]
+
+
+HOSTILE = {
+    "a word of 100,000 letters": "ا" * 100_000,
+    "as many marks on one letter": "س" + "\u064e" * 100_000,
+    "no space anywhere": "سوريا،" * 20_000,
+    "particles that belong to nothing": "لـ " * 30_000,
+    "quotes without end": "« " * 50_000,
+    "nearly an address": "a@b." * 20_000,
+    "nearly a number": "1," * 50_000,
+    "words that nobody knows": " ".join(f"{place:b}".translate(str.maketrans("01", "بت")) for place in range(30_000)),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_is_read_to_its_end(text: str) -> None:
+    watchlists = load_watchlists(ROOT / "watchlists.yaml").watchlists
+    (match,) = compile_watchlists(watchlists).match(article(f"{text}\n\nرفض تسليم بشار الأسد إلى سوريا."), NOW)
+    assert [item.text for item in match.evidence] == ["تسليم بشار الأسد"]
 
 
 def test_the_default_watchlists_say_of_real_articles_what_the_reference_says(shared: Path) -> None:

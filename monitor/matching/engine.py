@@ -390,15 +390,15 @@ _tokens: Final = attrgetter("tokens")
 
 def _joined(chunks: list[str], seen: list[_Seen]) -> list[str]:
     """Write a chunk that ends with a cut-off particle together with the next, with one space between."""
-    found: list[str] = []
+    found: list[list[str]] = []
     dangling = False
     for chunk, one in zip(chunks, seen, strict=True):
         if dangling:
-            found[-1] = f"{found[-1]} {chunk}"
+            found[-1].append(chunk)
         else:
-            found.append(chunk)
+            found.append([chunk])
         dangling = _DANGLES in one or (dangling and not one.tokens)
-    return found
+    return [" ".join(parts) for parts in found]
 
 
 class _Tokens(Sequence[Token]):

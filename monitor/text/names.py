@@ -107,12 +107,7 @@ def is_ordinary(word: str) -> bool:
     """Tell a word of the language from what may be a name that nobody listed: listed words, verbs, verbal nouns."""
     if is_listed(word, "given_names"):
         return False
-    if (
-        _is_tabled(key(word))
-        or _takes_article(key(word))
-        or is_listed(word, "function_words", "common_words")
-        or is_verb(word)
-    ):
+    if _is_tabled(key(word)) or is_listed(word, "function_words", "common_words") or is_verb(word):
         return True
     if len(word) >= _VERBAL_NOUN and stems(word):
         return True

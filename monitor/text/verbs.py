@@ -1,7 +1,7 @@
 """The verbs of a verbal noun, and the verbal noun of a verb: forms II to X by their shape, form I of three letters.
 
 Hides conjugation (third persons, past and present, as headlines have them). Shapes decide, not roots: a noun that only
-looks like a verbal noun is in ``not_verbal``, or its "verbs" are words that nobody writes.
+looks like a verbal noun is in ``not_verbal``, or its "verbs" are words that nobody writes, and not looked for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.model import How
 from monitor.text.arabic import SHADDA
 from monitor.text.forms import Form, form, split_marks
+from monitor.text.frequencies import uses
 from monitor.text.lexicon import is_listed, key, verbs
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ def stems(noun: str) -> list[Stem]:
     """Find the verbs of which a noun, without article and marks, has the shape of the verbal noun."""
     if is_listed(noun, "not_verbal"):
         return []
-    return [stem for shape in _SHAPES for stem in shape(noun)]
+    return [stem for shape in _SHAPES for stem in shape(noun) if _is_written(noun, stem)]
+
+
+def _is_written(noun: str, stem: Stem) -> bool:
+    """Tell a verb from what a shape alone would make of a name: people write the noun, or the verb, or both."""
+    past, present = key(stem.past), key(stem.present)
+    persons = (past + "ت", past + "وا", *(prefix + present for prefix in _PREFIXES))
+    return any(map(uses, (key(noun), "ال" + key(noun), *persons)))
 
 
 def conjugate(stem: Stem, how: How) -> Iterator[Form]:
