@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -207,25 +207,30 @@ def _is_met(need: Need, reads: Sequence[Read]) -> bool:
         if need.reach is None or len(starts) == 1:
             return True
         first, *others = sorted(starts, key=len)
-        reach = need.reach
-        if any(all(any(abs(one - other) <= reach for other in some) for some in others) for one in first):
+        if any(all(_is_near(place, other, need.reach) for other in others) for place in first):
             return True
     return False
 
 
-def _starts(group: Sequence[Way], places: Mapping[int, Sequence[int]]) -> list[int]:
-    """Find where one of the ways may begin: its first word, the others behind it a stride apart at most."""
-    found: list[int] = []
+def _is_near(place: int, others: Sequence[int], reach: int) -> bool:
+    """Tell whether one of these places, which rise, is within reach of another."""
+    next_one = bisect_left(others, place - reach)
+    return next_one < len(others) and others[next_one] <= place + reach
+
+
+def _starts(group: Sequence[Way], places: Mapping[int, Sequence[int]]) -> Sequence[int]:
+    """Find where the ways may begin, in order: a way's first word, the others behind it a stride apart at most."""
+    found: list[Sequence[int]] = []
     for way in group:
         if way[0] not in places:
             continue
         if len(way) == 1:
-            found += places[way[0]]
+            found.append(places[way[0]])
             continue
         behind = [frozenset(places.get(number, ())) for number in way[1:]]
         if all(behind):
-            found += [first for first in places[way[0]] if _goes_on(first, behind)]
-    return found
+            found.append([first for first in places[way[0]] if _goes_on(first, behind)])
+    return found[0] if len(found) == 1 else sorted(place for some in found for place in some)
 
 
 def _goes_on(first: int, behind: Sequence[frozenset[int]]) -> bool:

@@ -88,6 +88,7 @@ class Reader:
         self._phrases = phrases
         self._reads = reads
         self._mentions: dict[tuple[int, int], list[Spot]] = {}
+        self._found: dict[tuple[Term, int, bool], list[Spot]] = {}
 
     def evaluate(self, clause: Clause, shade: Shade = _NO_SHADE) -> Reading | None:
         """Find the best reading of a clause from the mentions that stand outside the shade; a `none` sees them all."""
@@ -182,10 +183,13 @@ class Reader:
         return self._mentions[place]
 
     def _find(self, term: Term, read: Read, *, adjacent: bool = False) -> list[Spot]:
-        phrase = self._phrases[term]
-        if not any(all(number in read.places for number in spelling) for spelling in phrase.spellings):
-            return []
-        return Search(read, adjacent).find(phrase)
+        place = (term, id(read), adjacent)
+        found = self._found.get(place)
+        if found is None:
+            phrase = self._phrases[term]
+            there = any(all(number in read.places for number in spelling) for spelling in phrase.spellings)
+            found = self._found[place] = Search(read, adjacent).find(phrase) if there else []
+        return found
 
     # --- Windows
 
