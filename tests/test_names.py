@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.matching import compile_watchlists
+from monitor.matching.expressions import Has, Term, TermSet, Watchlist
+from monitor.model import Article, Header, How, WatchlistHeader
 from monitor.text.frequencies import article_share, uses
 from monitor.text.lexicon import key
 from monitor.text.names import are_variants, distance
+
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 SPELLINGS = """
 جيمس جايمس
@@ -66,3 +72,18 @@ def test_common_words_are_told_from_rare_ones() -> None:
 def test_words_take_the_article_and_names_do_not() -> None:
     assert article_share(key("محكمة")) > 0.5
     assert article_share(key("واشنطن")) < 0.01
+
+
+@pytest.mark.parametrize(
+    "pair", ["الفلبين الفيليبين", "كابول كابل", "ترامب وترمب", "الكونغرس بالكونجرس", "يونكر جونكر"]
+)
+def test_listed_spellings_find_one_another(pair: str) -> None:
+    one, other = pair.split()
+    header = Header(id="a", source="s", title="", content_hash="h", first_seen=NOW, titled=False)
+    for written, text in ((one, other), (other.removeprefix("و").removeprefix("ب"), one)):
+        clause = Has(TermSet("t", (Term(written),)))
+        (match,) = compile_watchlists([Watchlist(WatchlistHeader(id="w", name="w"), clause)]).match(
+            Article(header=header, text=f"تحدث عن {text} أمس"), NOW
+        )
+        assert match.evidence[0].text == text
+        assert match.evidence[0].how is How.VARIANT

@@ -17,7 +17,7 @@ from monitor.model import How
 from monitor.text import latin
 from monitor.text.arabic import cuts, has_article
 from monitor.text.families import alone, closed_family, family
-from monitor.text.lexicon import gentilics, is_listed
+from monitor.text.lexicon import aliases, gentilics, is_listed, key
 from monitor.text.tokens import Script, Token, has_tanwin, tokenize
 
 if TYPE_CHECKING:
@@ -168,9 +168,16 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
             token.spelt, token.script, Reading.EXACT, alone(spelt), Article.FREE if token.prefix else Article.REFUSED
         )
     if named or (is_listed(token.spelt, "places") and token.key not in gentilics()):
-        return _read_name(token, base, loose, needs, kind)
+        return _with_aliases(_read_name(token, base, loose, needs, kind), base)
     closed = single and articled and token.key not in gentilics()
-    return _read_family(token, base, needs, closed=closed)
+    return _with_aliases(_read_family(token, base, needs, closed=closed), base)
+
+
+def _with_aliases(word: Word, base: str) -> Word:
+    """Add the listed spellings of a name, which rules of letters do not join."""
+    known = {form.spelt for form in word.forms}
+    others = [one for one in aliases().get(key(base), ()) if one not in known]
+    return replace(word, forms=(*word.forms, *(replace(alone(one)[0], how=How.VARIANT) for one in others)))
 
 
 def _read_family(token: Token, base: str, needs: frozenset[str], *, closed: bool) -> Word:

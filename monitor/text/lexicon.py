@@ -67,6 +67,12 @@ def gentilics() -> dict[str, tuple[tuple[str, ...], ...]]:
     return found
 
 
+@cache
+def aliases() -> dict[str, tuple[str, ...]]:
+    """Map the key of a spelling, without article, to all spellings of that name."""
+    return {key(word): tuple(line) for line in _lines("aliases") for word in line}
+
+
 @lru_cache(maxsize=131072)
 def key(word: str) -> str:
     """Fold a word for look-up."""
