@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.model import How
 from monitor.text.arabic import agree, seat_hamza
 from monitor.text.forms import Form, form
+from monitor.text.frequencies import uses
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def singular_of(word: str) -> tuple[str, ...]:
         return listed
     if key(word) in plurals() or is_listed(word, "own_words"):
         return ()
-    return tuple(_sound_singulars(word)) or tuple(_pattern_singulars(word))
+    return tuple(_sound_singulars(word)) or tuple(filter(_is_written, _pattern_singulars(word)))
 
 
 def kin(word: str) -> tuple[str, ...]:
@@ -157,7 +158,7 @@ def _sure(written: Form) -> Form:
 
 
 def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
-    """Give the broken plurals: those listed, else those of the patterns that proved right (measured in news text)."""
+    """Give the broken plurals: those listed, else those that people write of the patterns that proved right."""
     listed = [plural for singular, plural in plurals().get(key(noun), ()) if agree(singular, noun)]
     if listed or key(noun) in singulars():
         yield from ((plural, False) for plural in listed)
@@ -165,7 +166,7 @@ def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
     stem = noun.removesuffix("ة")
     feminine = stem != noun
     for pattern in (_three_letters, _four_letters, _five_letters):
-        yield from pattern(stem, feminine)
+        yield from (pair for pair in pattern(stem, feminine) if _is_written(pair[0]))
 
 
 def _three_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
@@ -206,7 +207,10 @@ def _sound_singulars(word: str) -> Iterator[str]:
         yield word[:-3] + "ة"
     elif word.endswith("ات") and len(word) >= _FIVE:
         stem = word[:-2]
-        yield from [stem] if _takes_at_alone(stem) else [stem + "ة"]
+        alone = _takes_at_alone(stem)
+        yield from [stem] if alone else [stem + "ة"]
+        if alone and stem.startswith("م") and _is_written(stem + "ة"):  # مدرسات, but مطارات
+            yield stem + "ة"
     elif word.endswith(("ون", "ين")) and len(word) > _FIVE - 1:
         stem = word[:-2]
         nisba_like = stem.endswith("ي") and len(stem) >= _THREE
@@ -215,6 +219,11 @@ def _sound_singulars(word: str) -> Iterator[str]:
             yield stem
     elif word.endswith("ية") and len(word) > _FIVE:
         yield word[:-1]
+
+
+def _is_written(word: str) -> bool:
+    """Tell a word that the table of common words knows, with the article or without."""
+    return any(map(uses, (key(word), "ال" + key(word))))
 
 
 def _takes_at_alone(stem: str) -> bool:
