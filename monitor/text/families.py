@@ -95,7 +95,7 @@ def _relatives(word: str, letters: str) -> frozenset[str]:
     """Collect the members that are known to be of the family, though they are words of their own too."""
     singular = singular_of(letters) or (letters,)
     listed = [plural for one in singular for _, plural in plurals().get(key(one), ())]
-    return frozenset((letters, *singular, *listed, *_nouns_of(word, letters)))
+    return frozenset((letters, *singular, *listed, *kin(letters), *_nouns_of(word, letters)))
 
 
 def _nouns_of(word: str, letters: str) -> list[str]:
@@ -108,7 +108,8 @@ def _of_people(relative: str) -> Iterator[Form]:
         yield from (derived(one, How.DERIVED) for one in decline(bare))
     else:
         yield form(bare, How.DERIVED)
-        yield form(bare + "ا", How.DERIVED, bound=False) if not bare.endswith("ا") else form(bare, How.DERIVED)
+        if not bare.endswith(("ا", "ة")):
+            yield form(bare + "ا", How.DERIVED, bound=False)
 
 
 def _is_noun(word: str, letters: str) -> bool:

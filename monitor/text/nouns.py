@@ -44,8 +44,9 @@ def singular_of(word: str) -> tuple[str, ...]:
 
 
 def kin(word: str) -> tuple[str, ...]:
-    """List the country, adjective and people that a word of ``gentilics`` stands for."""
-    return tuple(dict.fromkeys(one for family in gentilics().get(key(word), ()) for one in family))
+    """List the country, adjective and people that a word of ``gentilics`` stands for, or its adjective in ية."""
+    families = gentilics().get(key(word)) or (gentilics().get(key(word[:-1]), ()) if word.endswith("ية") else ())
+    return tuple(dict.fromkeys(one for family in families for one in family))
 
 
 def nisba(noun: str) -> str | None:

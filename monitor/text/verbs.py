@@ -89,7 +89,7 @@ def verbal_nouns(verb: str) -> list[str]:
         forms = [one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED)]
         if any(one.spelt == letters and one.free for one in forms):
             found.append(noun)
-    return found
+    return [noun for noun in found if any(map(uses, (key(noun), "ال" + key(noun))))] or found
 
 
 def _weaken(found: Form, mark: str) -> Form:
