@@ -14,24 +14,24 @@ import gc
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Final, Literal, overload
 
 from monitor.matching.evaluating import Reader, read_article, score
 from monitor.matching.expressions import AtLeast, Has, Near, Without
 from monitor.matching.passages import UNDOTTING, Passage
-from monitor.matching.phrases import MOST_FILLERS, Read, compile_phrase, read_whole
+from monitor.matching.phrases import STRIDE, Read, compile_phrase, read_whole
 from monitor.matching.terms import read_term
-from monitor.matching.vocabulary import LONGEST_WORD, Vocabulary
+from monitor.matching.vocabulary import Vocabulary
 from monitor.model import Match
-from monitor.text.tokens import CUT_PARTICLES, Chunk, Script, Token, cut_chunk
+from monitor.text.tokens import Chunk, Token, cut_chunk, plain_key, plain_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from monitor.matching.expressions import Clause, Only, Term, TermSet, Watchlist
@@ -40,10 +40,7 @@ if TYPE_CHECKING:
     from monitor.model import Article, Evidence, Header
 
 MOST_CHUNKS: Final = 120_000
-"""Distinct chunks remembered in a generation, of which there are two. A chunk costs about 300 bytes."""
-
-STRIDE: Final = MOST_FILLERS + 1
-"""Tokens from one word of a phrase to the next, at most."""
+"""Distinct chunks remembered in a generation, of which there are two. A chunk costs about 200 bytes."""
 
 MOST_CUT: Final = 20_000
 """Distinct chunks whose tokens are kept, for the articles that are evaluated."""
@@ -59,11 +56,24 @@ Way = tuple[int, ...]
 class Need:
     """What a clause cannot hold without: of each group one way, in one field; within ``reach`` tokens of each other.
 
-    The reach is counted from first word to first word, and generous; None is anywhere in the field.
+    The reach is counted from any word to any other, and generous; None is anywhere in the field.
     """
 
     groups: tuple[tuple[Way, ...], ...]
     reach: int | None = None
+
+
+Mark = tuple[int, tuple[tuple[int, int, int], ...]]
+"""The rarest word of a way, and of each other word how many tokens from that it may stand, at least and at most."""
+
+Marks = tuple[tuple[tuple[Mark, ...], ...], int]
+"""What a need comes to where its words stand: of each group one way, within so many tokens."""
+
+Places = Mapping[int, Sequence[int]]
+"""Where words stand: the tokens of each one's number."""
+
+Wait = tuple[int, frozenset[int]]
+"""What else must be in an article that has a certain word: the rarest of that (or the word itself), and all of it."""
 
 
 def compile_watchlists(watchlists: Sequence[Watchlist], earlier: Matcher | None = None) -> Matcher:
@@ -79,17 +89,17 @@ def compile_watchlists(watchlists: Sequence[Watchlist], earlier: Matcher | None 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A watchlist, what it needs, the numbers of all its words, and the words at which it waits.
+    """A watchlist, the numbers of all its words, and the words at which it waits.
 
-    ``waits``: one of these words, with all others that must be there; None where nothing is certain. ``choices``: the
-    groups of more than one way, which that leaves open.
+    ``waits``: the words of the group that comes least, and for each what else must be there; None where nothing is
+    certain. ``choices``: other groups of more than one way. ``needs``: what must stand near each other.
     """
 
     watchlist: Watchlist
-    needs: tuple[Need, ...]
     words: frozenset[int]
-    waits: tuple[tuple[int, frozenset[int]], ...] | None
+    waits: tuple[tuple[int, Wait], ...] | None
     choices: tuple[tuple[Way, ...], ...]
+    needs: tuple[Marks, ...]
 
 
 class Matcher:
@@ -100,31 +110,38 @@ class Matcher:
         self._phrases: dict[Term, Phrase] = earlier._phrases.copy() if earlier else {}  # noqa: SLF001
         known = {one.watchlist.header.id: one for one in earlier._compiled} if earlier else {}  # noqa: SLF001
         self._compiled: list[_Compiled] = [self._compile(one, known.get(one.header.id)) for one in watchlists]
+        self._always = [place for place, one in enumerate(self._compiled) if one.waits is None]
         self._anchors: dict[int, list[tuple[frozenset[int], int]]] = defaultdict(list)
-        self._always: list[int] = []
+        seconds: dict[int, set[int]] = defaultdict(set)
         for place, one in enumerate(self._compiled):
-            if one.waits is None:
-                self._always.append(place)
-            for rarest, rest in one.waits or ():
-                self._anchors[rarest].append((rest, place))
+            for number, (second, rest) in one.waits or ():
+                self._anchors[number].append((rest, place))
+                seconds[number].add(second)
+        self._seconds = {number: frozenset(some) for number, some in seconds.items()}
         self._chunks = _Chunks(self._vocabulary, undotted=False)
         self._undotted = _Chunks(self._vocabulary, undotted=True)
-        self._waited = frozenset(self._anchors)
 
     def match(self, article: Article, now: datetime) -> list[Match]:
         """Hold an article against every watchlist that looks at it on the day of ``now`` (aware, UTC)."""
         pieces = [_Pieces("text", article.text, self._chunks, self._undotted)]
         if article.header.titled:
             pieces.insert(0, _Pieces("title", article.header.title, self._chunks, self._undotted))
-        present = frozenset[int]().union(*(seen for piece in pieces for seen in piece.seen))
-        wanted = [one for one in self._candidates(present) if _is_admitted(one.watchlist, article.header, now)]
+        candidates = self._candidates(frozenset[int]().union(*(piece.words for piece in pieces)))
+        if not candidates:
+            return []
+        words = frozenset[int]().union(*(one.words for one in candidates))
+        places = [piece.places(words) for piece in pieces]
+        wanted = [
+            one
+            for one in candidates
+            if _has_all_near(one.needs, places) and _is_admitted(one.watchlist, article.header, now)
+        ]
         if not wanted:
             return []
         words = frozenset[int]().union(*(one.words for one in wanted))
-        reads = [piece.read(words) for piece in pieces]
+        reads = [piece.read(there, words) for piece, there in zip(pieces, places, strict=True)]
         reader = Reader(self._phrases, reads)
-        likely = (one.watchlist for one in wanted if all(_is_met(need, reads) for need in one.needs))
-        readings = ((watchlist, reader.evaluate(watchlist.clause)) for watchlist in likely)
+        readings = ((one.watchlist, reader.evaluate(one.watchlist.clause)) for one in wanted)
         return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
 
     def open(self, article: Article) -> Reader:
@@ -133,14 +150,14 @@ class Matcher:
 
     def _candidates(self, present: frozenset[int]) -> list[_Compiled]:
         """List the watchlists that an article of these words can satisfy, in their order."""
-        places = set(self._always)
-        for number in present & self._waited:
-            for rest, place in self._anchors[number]:
-                if rest <= present:
-                    places.add(place)
-        found = (self._compiled[place] for place in sorted(places))
-        holds = present.issuperset
-        return [one for one in found if all(any(map(holds, group)) for group in one.choices)]
+        seconds, places = self._seconds, set(self._always)
+        for number in present & seconds.keys():
+            if not seconds[number].isdisjoint(present):
+                for rest, place in self._anchors[number]:
+                    if rest <= present:
+                        places.add(place)
+        found = [self._compiled[place] for place in sorted(places)]
+        return [one for one in found if not one.choices or _has_each(one.choices, present)]
 
     # --- Compiling
 
@@ -152,17 +169,43 @@ class Matcher:
             if term not in self._phrases:
                 self._phrases[term] = compile_phrase(read_term(term), self._vocabulary)
             words.update(*self._phrases[term].spellings)
-        needs = tuple(self._needs(watchlist.clause))
+        needs = self._needs(watchlist.clause)
         groups = [group for need in needs for group in need.groups]
-        choices = tuple(group for group in groups if len(group) > 1)
-        return _Compiled(watchlist, needs, frozenset(words), self._waits(groups), choices)
-
-    def _waits(self, groups: Sequence[tuple[Way, ...]]) -> tuple[tuple[int, frozenset[int]], ...] | None:
         if not groups:
-            return None
-        always = frozenset(number for group in groups if len(group) == 1 for number in group[0])
-        rarest = ((min(way, key=self._vocabulary.commonness), way) for way in min(groups, key=self._cost))
-        return tuple((number, (always | set(way)) - {number}) for number, way in rarest)
+            return _Compiled(watchlist, frozenset(words), None, (), ())
+        rarest = min(groups, key=self._cost)
+        others = [group for group in groups if group is not rarest]
+        near = tuple(self._marks(need) for need in needs if need.reach is not None)
+        return _Compiled(
+            watchlist,
+            frozenset(words),
+            tuple(self._waits(rarest, frozenset(one for group in others if len(group) == 1 for one in group[0]))),
+            tuple(group for group in others if len(group) > 1),
+            near,
+        )
+
+    def _waits(self, group: Sequence[Way], always: frozenset[int]) -> Iterator[tuple[int, Wait]]:
+        """Wait at the rarest word of each way, for the others of that way and all that is needed always."""
+        for way in group:
+            number = self._rarest(way)
+            yield number, self._wait(number, always.union(way))
+
+    def _wait(self, number: int, words: frozenset[int]) -> Wait:
+        rest = words - {number}
+        return min(rest, key=self._vocabulary.commonness, default=number), rest
+
+    def _marks(self, need: Need) -> Marks:
+        groups = (tuple(dict.fromkeys(map(self._mark, group))) for group in need.groups)
+        return tuple(sorted(groups, key=len)), need.reach or 0
+
+    def _mark(self, way: Way) -> Mark:
+        number = self._rarest(way)
+        at = way.index(number)
+        steps = [(other, place - at) for place, other in enumerate(way) if place != at]
+        return number, tuple((other, min(step, step * STRIDE), max(step, step * STRIDE)) for other, step in steps)
+
+    def _rarest(self, way: Way) -> int:
+        return min(way, key=self._vocabulary.commonness)
 
     def _needs(self, clause: Clause) -> list[Need]:
         """List what the clause cannot hold without; nothing where nothing is certain."""
@@ -171,8 +214,8 @@ class Matcher:
                 return [Need((self._ways(terms),))]
             case Near(operands=operands, within=within):
                 groups = tuple(self._ways(one) for one in operands)
-                lengths = (max(map(len, group), default=0) * STRIDE for group in groups)
-                return [Need(groups, within + sum(lengths) if isinstance(within, int) else None)]
+                spans = ((max(map(len, group), default=1) - 1) * STRIDE + 1 for group in groups)
+                return [Need(groups, within + sum(spans) - 1 if isinstance(within, int) else None)]
             case Without():
                 return []
             case AtLeast(count=least, clauses=clauses):
@@ -198,46 +241,52 @@ class Matcher:
         return sum(min(map(self._vocabulary.commonness, way)) for way in group)
 
 
-def _is_met(need: Need, reads: Sequence[Read]) -> bool:
-    """Tell whether a field has what is needed near enough; more than holds may pass, never less."""
-    for read in reads:
-        starts = [_starts(group, read.places) for group in need.groups]
-        if not all(starts):
-            continue
-        if need.reach is None or len(starts) == 1:
-            return True
-        first, *others = sorted(starts, key=len)
-        if any(all(_is_near(place, other, need.reach) for other in others) for place in first):
-            return True
+def _has_each(choices: Sequence[Sequence[Way]], present: frozenset[int]) -> bool:
+    """Tell whether of each group one way has all its words."""
+    for group in choices:
+        for way in group:
+            if present.issuperset(way):
+                break
+        else:
+            return False
+    return True
+
+
+def _has_all_near(needs: Sequence[Marks], places: Sequence[Places]) -> bool:
+    """Tell whether some field has the words of each need near each other; more may pass than holds, never less."""
+    return all(any(_has_near(first, others, reach, there) for there in places) for (first, *others), reach in needs)
+
+
+def _has_near(first: Sequence[Mark], others: Sequence[Sequence[Mark]], reach: int, there: Places) -> bool:
+    """Find a place of a way of the first group that has one of each other group within reach."""
+    for number, beside in first:
+        for place in there.get(number, ()):
+            if beside and not _has_beside(place, beside, there):
+                continue
+            for group in others:
+                if not _is_within(place, reach, group, there):
+                    break
+            else:
+                return True
     return False
 
 
-def _is_near(place: int, others: Sequence[int], reach: int) -> bool:
-    """Tell whether one of these places, which rise, is within reach of another."""
-    next_one = bisect_left(others, place - reach)
-    return next_one < len(others) and others[next_one] <= place + reach
+def _is_within(place: int, reach: int, group: Sequence[Mark], there: Places) -> bool:
+    for number, beside in group:
+        for other in there.get(number, ()):
+            if -reach <= other - place <= reach and (not beside or _has_beside(other, beside, there)):
+                return True
+    return False
 
 
-def _starts(group: Sequence[Way], places: Mapping[int, Sequence[int]]) -> Sequence[int]:
-    """Find where the ways may begin, in order: a way's first word, the others behind it a stride apart at most."""
-    found: list[Sequence[int]] = []
-    for way in group:
-        if way[0] not in places:
-            continue
-        if len(way) == 1:
-            found.append(places[way[0]])
-            continue
-        behind = [frozenset(places.get(number, ())) for number in way[1:]]
-        if all(behind):
-            found.append([first for first in places[way[0]] if _goes_on(first, behind)])
-    return found[0] if len(found) == 1 else sorted(place for some in found for place in some)
-
-
-def _goes_on(first: int, behind: Sequence[frozenset[int]]) -> bool:
-    ends: Iterable[int] = (first,)
-    for some in behind:
-        ends = [end + step for end in ends for step in range(1, STRIDE + 1) if end + step in some]
-    return bool(ends)
+def _has_beside(place: int, beside: Sequence[tuple[int, int, int]], there: Places) -> bool:
+    for number, least, most in beside:
+        for other in there.get(number, ()):
+            if least <= other - place <= most:
+                break
+        else:
+            return False
+    return True
 
 
 def _is_same(one: Watchlist, other: Watchlist) -> bool:
@@ -291,61 +340,56 @@ _UNDOTS: Final = -1
 _DANGLES: Final = -2
 """In place of a word's number: the chunk ends with a particle that belongs to the next."""
 
-# One Arabic word without marks, in letters that fold one by one; signs before and after it.
-_SIMPLE: Final = re.compile(r"""([("«]?)([\u0621-\u063a\u0641-\u064a]+)([)"».,:؛،؟!]{0,3})""")
-_KEYS: Final = str.maketrans("أإآؤىئ", "ااائيئ")
+_UNEVEN: Final = -3
+"""In place of a word's number: the chunk has another number of tokens than one."""
+
+Hits = tuple[tuple[int, "Mapping[int, Hit]"], ...]
+"""Of a chunk's tokens those that may be words, by their places in it, with what they may be."""
 
 
 class _Seen(frozenset[int]):
-    """The numbers of the words that a chunk's tokens may be, how many tokens it has, and the hits of those with any."""
+    """The numbers of the words that a chunk's tokens may be, how many tokens it has, the hits of those with any."""
 
     __slots__ = ("hits", "tokens")
     tokens: int
-    hits: tuple[tuple[int, Mapping[int, Hit]], ...]
-
-
-def _seen(numbers: Iterable[int], tokens: int, hits: tuple[tuple[int, Mapping[int, Hit]], ...] = ()) -> _Seen:
-    found = _Seen(numbers)
-    found.tokens, found.hits = tokens, hits
-    return found
-
-
-_NOTHING: Final = _seen((), 1)
+    hits: Hits
 
 
 class _Chunks(dict[str, _Seen]):
-    """What is known of each chunk that was met. When a generation is full, what was not met in it is forgotten."""
+    """What is known of each chunk that was met. When a generation is full, what was not met in it is forgotten.
+
+    What is known is often the same (سوريا and «سوريا»،), and then it is kept once.
+    """
 
     def __init__(self, vocabulary: Vocabulary, *, undotted: bool) -> None:
         super().__init__()
         self._vocabulary, self._undotted = vocabulary, undotted
         self._before: dict[str, _Seen] = {}
+        self._kept: dict[object, _Seen] = {}
+        self._nothing = self._keep((), 1, ())
 
     def __missing__(self, text: str) -> _Seen:
         """Look a chunk's words up."""
         if len(self) >= MOST_CHUNKS:
             self._before = dict(self)
             self.clear()
+            self._kept.clear()
         found = self._before.get(text)
         if found is None:
-            found = self._simple(text)
-        if found is None:
-            found = self._look_up(text)
+            plain = plain_word(text)
+            if plain is None or plain[2] in UNDOTTING:
+                found = self._look_up(text)
+            elif plain[2] != text:
+                found = self[plain[2]]
+            else:
+                found = self._look_up_word(text)
         if len(text) <= LONGEST_CHUNK:
             self[text] = found
         return found
 
-    def _simple(self, text: str) -> _Seen | None:
-        """Look up what is one word of plain letters, without cutting it: most chunks are."""
-        parts = _SIMPLE.fullmatch(text)
-        if parts is None or parts[2] in CUT_PARTICLES or parts[2] in UNDOTTING:
-            return None
-        word = parts[2]
-        plain = word.translate(_KEYS)
-        if len(word) > LONGEST_WORD or not self._vocabulary.may_hit(plain):
-            return _NOTHING
-        found = self._vocabulary.hits(Token(plain, word, 0, len(word), Script.ARABIC), undotted=self._undotted)
-        return _seen(found, 1, ((0, found),)) if found else _NOTHING
+    def _look_up_word(self, word: str) -> _Seen:
+        hits = self._vocabulary.hits_of_word(word, plain_key(word), undotted=self._undotted)
+        return self._keep(hits, 1, ((0, hits),)) if hits else self._nothing
 
     def _look_up(self, text: str) -> _Seen:
         chunk = cut_chunk(text)
@@ -355,7 +399,17 @@ class _Chunks(dict[str, _Seen]):
             numbers.add(_UNDOTS)
         if chunk.dangling:
             numbers.add(_DANGLES)
-        return _seen(numbers, len(hits), tuple((place, found) for place, found in enumerate(hits) if found))
+        if len(hits) != 1:
+            numbers.add(_UNEVEN)
+        return self._keep(numbers, len(hits), tuple((place, found) for place, found in enumerate(hits) if found))
+
+    def _keep(self, numbers: Iterable[int], tokens: int, hits: Hits) -> _Seen:
+        same = (tokens, *((place, *found.items()) for place, found in hits), *(one for one in numbers if one < 0))
+        seen = self._kept.get(same)
+        if seen is None:
+            seen = self._kept[same] = _Seen(numbers)
+            seen.tokens, seen.hits = tokens, hits
+        return seen
 
 
 class _Pieces:
@@ -365,29 +419,59 @@ class _Pieces:
         self._field: Literal["title", "text"] = field
         self._text = text
         self._chunks = text.split()
-        self.seen: list[_Seen] = list(map(chunks.__getitem__, self._chunks))
-        special = frozenset[int]().union(*self.seen)
-        if _DANGLES in special:
-            self._chunks = _joined(self._chunks, self.seen)
-            self.seen = list(map(chunks.__getitem__, self._chunks))
-        self._is_undotted = _UNDOTS in special
+        self._seen = list(map(chunks.__getitem__, self._chunks))
+        self.words = frozenset[int]().union(*self._seen)
+        if _DANGLES in self.words:
+            self._chunks = _joined(self._chunks, self._seen)
+            self._seen = list(map(chunks.__getitem__, self._chunks))
+        self._is_undotted = _UNDOTS in self.words
         if self._is_undotted:
-            self.seen = list(map(undotted.__getitem__, self._chunks))
+            self._seen = list(map(undotted.__getitem__, self._chunks))
+        if self._is_undotted or _DANGLES in self.words:
+            self.words = frozenset[int]().union(*self._seen)
 
-    def read(self, words: frozenset[int]) -> Read:
-        """Put the field together as far as these words need it."""
-        ends = list(accumulate(map(_tokens, self.seen)))
-        tokens = _Tokens(self._text, self._chunks, ends)
-        hits: dict[int, Mapping[int, Hit]] = {}
+    def places(self, words: frozenset[int]) -> Places:
+        """Find where some words stand."""
         places: dict[int, list[int]] = defaultdict(list)
-        for end, seen in zip(ends, self.seen, strict=True):
-            if words.isdisjoint(seen):
+        for token, seen in self._having(words):
+            if seen.tokens == 1:
+                for number in words & seen:
+                    places[number].append(token)
                 continue
             for place, found in seen.hits:
-                hits[end - seen.tokens + place] = found
-                for number in found:
-                    places[number].append(end - seen.tokens + place)
-        return Read(Passage(self._field, self._text, tokens, self._is_undotted, tokens.start), hits, places)
+                for number in words.intersection(found):
+                    places[number].append(token + place)
+        return places
+
+    def read(self, places: Places, words: frozenset[int]) -> Read:
+        """Put the field together as far as these words need it, whose places are known."""
+        hits = {token: self._hits(token) for number in words for token in places.get(number, ())}
+        tokens = _Tokens(self._text, self._chunks, self._ends)
+        return Read(Passage(self._field, self._text, tokens, self._is_undotted), hits, places)
+
+    def _hits(self, token: int) -> Mapping[int, Hit]:
+        if _UNEVEN not in self.words:
+            return self._seen[token].hits[0][1]
+        number = bisect_right(self._ends, token)
+        seen = self._seen[number]
+        return dict(seen.hits)[token - self._ends[number] + seen.tokens]
+
+    def _having(self, words: frozenset[int]) -> list[tuple[int, _Seen]]:
+        """List the chunks that have one of these words, each with the number of its first token."""
+        if words.isdisjoint(self.words):
+            return []
+        lacks = list(map(words.isdisjoint, self._seen))
+        having = [place for place, lacking in enumerate(lacks) if not lacking]
+        if _UNEVEN not in self.words:
+            return [(place, self._seen[place]) for place in having]
+        return [(self._ends[place] - self._seen[place].tokens, self._seen[place]) for place in having]
+
+    @cached_property
+    def _ends(self) -> Sequence[int]:
+        """Count the tokens up to each chunk's end."""
+        if _UNEVEN in self.words:
+            return list(accumulate(map(_tokens, self._seen)))
+        return range(1, len(self._seen) + 1)
 
 
 _tokens: Final = attrgetter("tokens")
@@ -409,10 +493,9 @@ def _joined(chunks: list[str], seen: list[_Seen]) -> list[str]:
 class _Tokens(Sequence[Token]):
     """The tokens of a text, each cut when it is asked for. ``ends``: how many there are up to each chunk's end."""
 
-    def __init__(self, text: str, chunks: list[str], ends: list[int]) -> None:
+    def __init__(self, text: str, chunks: list[str], ends: Sequence[int]) -> None:
         self._text, self._chunks, self._ends = text, chunks, ends
         self._known: dict[int, Token] = {}
-        self._starts: list[int] = []
 
     def __len__(self) -> int:
         """Count the tokens."""
@@ -435,16 +518,38 @@ class _Tokens(Sequence[Token]):
 
     def start(self, place: int) -> int:
         """Find where a token starts, without making it."""
-        number = bisect_right(self._ends, place)
-        tokens = self._chunk(number).tokens
-        return self._start(number) + tokens[place - self._ends[number]].start
+        number, one = self._find(place)
+        return self._starts[number] + one.start
+
+    def end(self, place: int) -> int:
+        """Find where a token ends, without making it."""
+        number, one = self._find(place)
+        return self._starts[number] + one.end
+
+    def sign(self, place: int) -> str:
+        """Collect the signs since the token before."""
+        number, one = self._find(place)
+        is_first = one is self._chunk(number).tokens[0]
+        return self._sign_before(number) + one.sign if is_first else one.sign
+
+    def first(self, start: int) -> int:
+        """Find the first token that does not start before a place of the text."""
+        number = bisect_left(self._starts, start)
+        if not number:
+            return 0
+        own, tokens = self._starts[number - 1], self._chunk(number - 1).tokens
+        inside = (place for place, token in enumerate(tokens, -len(tokens)) if own + token.start >= start)
+        return self._ends[number - 1] + next(inside, 0)
+
+    def _find(self, place: int) -> tuple[int, Token]:
+        """Find a token's chunk, and the token as it stands in that."""
+        number = place if isinstance(self._ends, range) else bisect_right(self._ends, place)
+        return number, self._chunk(number).tokens[place - self._ends[number]]
 
     def _token(self, place: int) -> Token:
-        number = bisect_right(self._ends, place)
-        tokens, start = self._chunk(number).tokens, self._start(number)
-        inside = place - (self._ends[number] - len(tokens))
-        one = tokens[inside]
-        sign = one.sign if inside else self._sign_before(number) + one.sign
+        number, one = self._find(place)
+        start = self._starts[number]
+        sign = self.sign(place)
         return Token(one.key, one.spelt, start + one.start, start + one.end, one.script, one.prefix, sign, one.marks)
 
     def _sign_before(self, number: int) -> str:
@@ -461,17 +566,25 @@ class _Tokens(Sequence[Token]):
         chunk = self._chunks[number]
         if " " not in chunk:
             return _cut(chunk) if len(chunk) <= LONGEST_CHUNK else cut_chunk(chunk)
-        end = self._start(number + 1) if number + 1 < len(self._chunks) else len(self._text)
-        return cut_chunk(self._text[self._start(number) : end])
+        end = self._starts[number + 1] if number + 1 < len(self._chunks) else len(self._text)
+        return cut_chunk(self._text[self._starts[number] : end])
 
-    def _start(self, number: int) -> int:
-        """Find where a chunk stands; one that was joined began where its first part did."""
-        if not self._starts:
-            starts = [found.start() for found in _CHUNK.finditer(self._text)]
-            parts = accumulate((chunk.count(" ") + 1 for chunk in self._chunks[:-1]), initial=0)
-            self._starts = starts if len(starts) == len(self._chunks) else [starts[part] for part in parts]
-        return self._starts[number]
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Find where each chunk stands; one that was joined begins where its first part does."""
+        text = self._text
+        lengths = accumulate(map(len, self._chunks), initial=len(text) - len(text.lstrip()))
+        starts = list(map(add, lengths, range(len(self._chunks) + 1)))
+        found: list[int] = []
+        shift = 0
+        for run in _WIDE.finditer(text, starts[0]) if len(text.rstrip()) >= starts[-1] else ():
+            after = bisect_left(starts, run.start() - shift)
+            found += [one + shift for one in starts[len(found) : after]]
+            shift += len(run[0]) - 1
+        return [*found, *(start + shift for start in starts[len(found) :])] if shift else starts
 
 
-_CHUNK: Final = re.compile(r"\S+")
+_WIDE: Final = re.compile(r"\s{2,}")
+"""More white space between two chunks than one character."""
+
 _cut: Final = lru_cache(maxsize=MOST_CUT)(cut_chunk)

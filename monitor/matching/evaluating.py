@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Final
 
 from monitor.matching.expressions import AtLeast, Has, Near, Where, Without
@@ -87,8 +87,8 @@ class Reader:
     def __init__(self, phrases: Mapping[Term, Phrase], reads: Sequence[Read]) -> None:
         self._phrases = phrases
         self._reads = reads
-        self._mentions: dict[tuple[int, int], list[Spot]] = {}
-        self._found: dict[tuple[Term, int, bool], list[Spot]] = {}
+        self._mentions: dict[tuple[int, int], Sequence[Spot]] = {}
+        self._searches = {id(read): (Search(read), Search(read, adjacent=True)) for read in reads}
 
     def evaluate(self, clause: Clause, shade: Shade = _NO_SHADE) -> Reading | None:
         """Find the best reading of a clause from the mentions that stand outside the shade; a `none` sees them all."""
@@ -167,8 +167,10 @@ class Reader:
             for spot in self.mentions(terms, read)
         ]
 
-    def mentions(self, terms: TermSet, read: Read) -> list[Spot]:
+    def mentions(self, terms: TermSet, read: Read) -> Sequence[Spot]:
         """Find the mentions of a set in a passage, in order, without what its exceptions take away."""
+        if len(terms.terms) == 1 and not (terms.sets or terms.exceptions):
+            return self._find(terms.terms[0], read)
         place = (id(terms), id(read))
         if place not in self._mentions:
             positive = [spot for term in terms.terms for spot in self._find(term, read)]
@@ -182,34 +184,48 @@ class Reader:
             self._mentions[place] = sorted(kept, key=lambda spot: (spot.first, spot.last, _RANK[spot.how]))
         return self._mentions[place]
 
-    def _find(self, term: Term, read: Read, *, adjacent: bool = False) -> list[Spot]:
-        place = (term, id(read), adjacent)
-        found = self._found.get(place)
-        if found is None:
-            phrase = self._phrases[term]
-            there = any(all(number in read.places for number in spelling) for spelling in phrase.spellings)
-            found = self._found[place] = Search(read, adjacent).find(phrase) if there else []
-        return found
+    def _find(self, term: Term, read: Read, *, adjacent: bool = False) -> Sequence[Spot]:
+        return self._searches[id(read)][adjacent].find(self._phrases[term])
 
     # --- Windows
 
     def _windows(self, clause: Near, read: Read, limit: int, shade: Shade) -> Iterator[_Window]:
         """Find the tightest window of each paragraph or sentence that holds all operands."""
-        mentions = [_outside(shade, self.mentions(one, read), read) for one in clause.operands]
-        if not all(mentions):
-            return
+        mentions: list[Sequence[Spot]] = []
+        for one in clause.operands:
+            spots = self.mentions(one, read)
+            mentions.append(_outside(shade, spots, read) if shade else spots)
+            if not mentions[-1]:
+                return
         units = read.passage.sentence if clause.within == "sentence" else read.passage.paragraph
         most = clause.within if isinstance(clause.within, int) else len(units)
-        operands = [_by_unit((spot for spot in spots if spot.last < limit), units) for spots in mentions]
+        operands = [_by_unit(spots, limit, units) for spots in mentions]
         for unit in sorted(set(operands[0]).intersection(*operands[1:])):
-            inside = [spots[unit] for spots in operands]
-            orders = [tuple(inside)] if clause.ordered else permutations(inside)
-            chains = [chain for order in orders if (chain := _tightest(order)) and chain[0] <= most]
-            if chains:
-                yield min((_Window(read, spots, gaps) for gaps, spots in chains), key=lambda one: one.order)
+            windows = [
+                _Window(read, spots, gaps)
+                for gaps, spots in _chains([spots[unit] for spots in operands], ordered=clause.ordered)
+                if gaps <= most
+            ]
+            if windows:
+                yield windows[0] if len(windows) == 1 else min(windows, key=lambda one: one.order)
 
 
-def _outside(shade: Shade, spots: list[Spot], read: Read) -> list[Spot]:
+def _chains(operands: Sequence[Sequence[Spot]], *, ordered: bool) -> Iterator[tuple[int, tuple[Spot, ...]]]:
+    """Give the tightest way through one mention of each operand, for each order that they may have in the text."""
+    if all(len(spots) == 1 for spots in operands):
+        chain = tuple(spots[0] for spots in operands)
+        if not ordered:
+            chain = tuple(sorted(chain, key=lambda spot: spot.first))
+        steps = [spot.first - before.last - 1 for before, spot in pairwise(chain)]
+        if min(steps) >= 0:
+            yield sum(steps), chain
+        return
+    for order in (operands,) if ordered else permutations(operands):
+        if found := _tightest(order):
+            yield found
+
+
+def _outside(shade: Shade, spots: Sequence[Spot], read: Read) -> Sequence[Spot]:
     """Keep the mentions none of whose words lies in the shade."""
     if not shade:
         return spots
@@ -234,13 +250,14 @@ def _around(spots: Sequence[Spot], passage: Passage, within: int | str) -> Itera
         done = max(done, end)
 
 
-def _by_unit(spots: Iterable[Spot], units: Sequence[int]) -> dict[int, list[Spot]]:
-    """Group the mentions by the sentence or paragraph that holds the whole of them."""
+def _by_unit(spots: Iterable[Spot], limit: int, units: Sequence[int]) -> dict[int, list[Spot]]:
+    """Group the mentions that end before a limit by the sentence or paragraph that holds the whole of them."""
     found: dict[int, list[Spot]] = defaultdict(list)
     for spot in spots:
-        unit = units[spot.first]
-        if spot.first == spot.last or unit == units[spot.last]:
-            found[unit].append(spot)
+        if spot.last < limit:
+            unit = units[spot.first]
+            if spot.first == spot.last or unit == units[spot.last]:
+                found[unit].append(spot)
     return found
 
 
@@ -303,7 +320,7 @@ def _step(
 
 def _evidence(label: str, window: _Window) -> Evidence:
     passage = window.read.passage
-    start, end = passage.tokens[window.first].start, passage.tokens[window.last].end
+    start, end = passage.tokens.start(window.first), passage.tokens.end(window.last)
     quoted = slice(*passage.quote(start, end))
     return Evidence(
         clause=label,
@@ -319,5 +336,5 @@ def _evidence(label: str, window: _Window) -> Evidence:
 
 
 def _mention(spot: Spot, passage: Passage) -> Mention:
-    start, end = passage.tokens[spot.first].start, passage.tokens[spot.last].end
+    start, end = passage.tokens.start(spot.first), passage.tokens.end(spot.last)
     return Mention(term=spot.term.text, text=passage.text[start:end], start=start, end=end, how=spot.how)

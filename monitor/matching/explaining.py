@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.matching.engine import compile_watchlists
 from monitor.matching.evaluating import Reader, read_article
 from monitor.matching.expressions import AtLeast, Has, Kind, Near, TermSet, Where, Without
+from monitor.matching.passages import MadeTokens
 from monitor.matching.phrases import FILLERS, MOST_FILLERS, compile_phrase, read_whole
 from monitor.matching.terms import Reading, Word, read_term
 from monitor.matching.vocabulary import Vocabulary
@@ -412,7 +413,7 @@ class _Loosened:
         self._phrases = {term: compile_phrase(read_term(term), vocabulary) for term in wanted}
         self._reads = [read_whole(one, vocabulary) for one in passages]
         self._reader = Reader(self._phrases, self._reads)
-        unmarked = (replace(one, tokens=tuple(map(_unmarked, one.tokens))) for one in passages)
+        unmarked = (replace(one, tokens=MadeTokens(map(_unmarked, one.tokens))) for one in passages)
         self._unmarked = Reader(self._phrases, [read_whole(one, vocabulary) for one in unmarked])
         self._asked: list[TermSet] = []  # a reader remembers sets by identity, so each has to live as long as it does
 

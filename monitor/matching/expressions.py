@@ -40,6 +40,10 @@ class Term:
     text: str
     kind: Kind = Kind.PLAIN
 
+    def __hash__(self) -> int:
+        """Hash the text alone, which is quick: few terms of one text differ in kind."""
+        return hash(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class TermSet:

@@ -2,35 +2,85 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal, overload
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, Literal, Protocol, overload
 
-from monitor.text.sentences import paragraphs, sentences
+from monitor.text.sentences import MAY_END, paragraphs, sentences
 from monitor.text.tokens import Token, tokenize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from monitor.text.sentences import Span
 
 LEAD_WORDS: Final = 80
 """The lead is the first paragraph, at most so many words of it (docs/watchlists.md, line 7)."""
 
 
+class Tokens(Protocol):
+    """The tokens of a passage, and of each the little that is asked for most, perhaps without making it."""
+
+    def __len__(self) -> int:
+        """Count the tokens."""
+
+    @overload
+    def __getitem__(self, place: int) -> Token: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Token]: ...
+
+    def __iter__(self) -> Iterator[Token]:
+        """Go through the tokens."""
+
+    def start(self, place: int) -> int:
+        """Find where a token starts."""
+
+    def end(self, place: int) -> int:
+        """Find where a token ends."""
+
+    def sign(self, place: int) -> str:
+        """Tell the sign before a token."""
+
+    def first(self, start: int) -> int:
+        """Find the first token that does not start before a place of the text."""
+
+
+class MadeTokens(tuple[Token, ...]):
+    """Tokens that are all made."""
+
+    __slots__ = ()
+
+    def start(self, place: int) -> int:
+        """Find where a token starts."""
+        return self[place].start
+
+    def end(self, place: int) -> int:
+        """Find where a token ends."""
+        return self[place].end
+
+    def sign(self, place: int) -> str:
+        """Tell the sign before a token."""
+        return self[place].sign
+
+    def first(self, start: int) -> int:
+        """Find the first token that does not start before a place of the text."""
+        return bisect_left(self, start, key=attrgetter("start"))
+
+
 @dataclass(frozen=True)
 class Passage:
     """A title or a text, cut when it is asked for. ``sentence[i]`` and ``paragraph[i]`` are numbers for token ``i``.
 
-    ``undotted``: it writes a final ي as ى (فى, التى), as Egyptian papers do. ``start`` finds where a token starts, if
-    there is a quicker way than to ask the token.
+    ``undotted``: it writes a final ي as ى (فى, التى), as Egyptian papers do.
     """
 
     field: Literal["title", "text"]
     text: str
-    tokens: Sequence[Token]
+    tokens: Tokens
     undotted: bool
-    start: Callable[[int], int] | None = None
 
     @cached_property
     def sentence(self) -> Sequence[int]:
@@ -43,6 +93,11 @@ class Passage:
         starts = [0] if self.field == "title" else [start for start, _ in self._paragraphs]
         return self._numbered(starts)
 
+    def is_sentence(self, first: int, last: int) -> bool:
+        """Tell whether two tokens stand in one sentence; where nothing between them could end one, nothing is cut."""
+        start, end = self.tokens.start(first), self.tokens.start(last)
+        return not MAY_END.search(self.text, start, end) or self.sentence[first] == self.sentence[last]
+
     @property
     def lead(self) -> int:
         """Count the tokens of the lead."""
@@ -50,33 +105,39 @@ class Passage:
 
     def quote(self, start: int, end: int) -> Span:
         """Find the sentence around a span, or the run of sentences that it reaches over."""
-        starts = self._sentence_starts
-        first = max(bisect_right(starts, start) - 1, 0)
-        last = max(bisect_right(starts, end - 1) - 1, first)
-        return min(starts[first], start), max(self._sentences[last][1], end)
+        around = [one for one in self._around(start, end) if one[0] < end and start < one[1]]
+        return (around[0][0], around[-1][1]) if around else (start, end)
+
+    def _around(self, start: int, end: int) -> list[Span]:
+        """Cut the paragraphs that a span touches into sentences, each once."""
+        inside = tuple(one for one in self._paragraphs if one[0] < end and start < one[1])
+        if inside not in self._cut:
+            self._cut[inside] = sentences(self.text, inside)
+        return self._cut[inside]
 
     def _numbered(self, starts: Sequence[int]) -> Sequence[int]:
-        return Numbers(len(self.tokens), self.start or (lambda place: self.tokens[place].start), starts)
+        if len(starts) <= 1:
+            return [0] * len(self.tokens)
+        return Numbers(len(self.tokens), [0, *map(self.tokens.first, starts[1:])])
+
+    @cached_property
+    def _cut(self) -> dict[tuple[Span, ...], list[Span]]:
+        return {}
 
     @cached_property
     def _paragraphs(self) -> list[Span]:
         return paragraphs(self.text)
 
     @cached_property
-    def _sentences(self) -> list[Span]:
-        return sentences(self.text, self._paragraphs)
-
-    @cached_property
     def _sentence_starts(self) -> list[int]:
-        return [start for start, _ in self._sentences]
+        return [start for start, _ in sentences(self.text, self._paragraphs)]
 
 
 class Numbers(Sequence[int]):
-    """The unit of each token, found when it is asked for: the last one that starts at the token or before it."""
+    """The unit of each token: the last one whose first token is the token or one before it. ``firsts`` rise."""
 
-    def __init__(self, count: int, start: Callable[[int], int], starts: Sequence[int]) -> None:
-        self._count, self._start, self._starts = count, start, starts
-        self._known: dict[int, int] = {}
+    def __init__(self, count: int, firsts: Sequence[int]) -> None:
+        self._count, self._firsts = count, firsts
 
     def __len__(self) -> int:
         """Count the tokens."""
@@ -90,12 +151,9 @@ class Numbers(Sequence[int]):
         """Number the unit of a token, or of some."""
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(self._count))]
-        known = self._known.get(place)
-        if known is None:
-            if not 0 <= place < self._count:
-                raise IndexError(place)
-            known = self._known[place] = max(bisect_right(self._starts, self._start(place)) - 1, 0)
-        return known
+        if not 0 <= place < self._count:
+            raise IndexError(place)
+        return bisect_right(self._firsts, place) - 1
 
 
 UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "اللى"})
@@ -104,5 +162,5 @@ UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "الل�
 
 def read_passage(field: Literal["title", "text"], text: str) -> Passage:
     """Cut a field into tokens."""
-    tokens = tuple(tokenize(text))
+    tokens = MadeTokens(tokenize(text))
     return Passage(field, text, tokens, any(token.spelt in UNDOTTING for token in tokens))

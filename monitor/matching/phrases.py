@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.matching.passages import Passage, read_passage
 from monitor.matching.terms import read_term
@@ -32,6 +32,9 @@ FILLERS: Final = tuple(_FILLERS.split())
 
 MOST_FILLERS: Final = 2
 """Fillers between two words of a phrase."""
+
+STRIDE: Final = MOST_FILLERS + 1
+"""Tokens from one word of a phrase to the next, at most."""
 
 _FILLER_KEYS: Final = frozenset(key(word) for word in FILLERS)
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
@@ -62,8 +65,7 @@ def read_whole(passage: Passage, vocabulary: Vocabulary) -> Read:
     return Read(passage, hits, places)
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """Tokens ``first`` to ``last`` (inclusive) of a passage are a term. ``weak``: counts beside other clauses only."""
 
     term: Term
@@ -80,6 +82,13 @@ class Phrase:
     read: ReadTerm
     spellings: tuple[tuple[int, ...], ...]
     signs: tuple[tuple[str, ...], ...]
+
+    def may_stand(self, places: Mapping[int, Sequence[int]]) -> bool:
+        """Tell whether all words of a spelling stand somewhere."""
+        for spelling in self.spellings:
+            if spelling[0] in places and all(number in places for number in spelling):
+                return True
+        return False
 
 
 def compile_phrase(read: ReadTerm, vocabulary: Vocabulary) -> Phrase:
@@ -100,38 +109,53 @@ def matches_itself(term: Term) -> bool:
     return any(spot.first == 0 and spot.last == last and not spot.weak for spot in Search(read).find(phrase))
 
 
-@dataclass(frozen=True, slots=True)
 class Search:
-    """A passage whose words were looked up, searched for one term after the other.
+    """A passage whose words were looked up, searched for one term after the other; what was found is remembered.
 
     ``adjacent``: nothing but spaces, quotes and dashes between a phrase's words, and no spelling variants (exceptions).
     """
 
-    read: Read
-    adjacent: bool = False
+    def __init__(self, read: Read, *, adjacent: bool = False) -> None:
+        self.read, self.adjacent = read, adjacent
+        self._found: dict[int, Sequence[Spot]] = {}
 
-    def find(self, phrase: Phrase) -> list[Spot]:
+    def find(self, phrase: Phrase) -> Sequence[Spot]:
         """Find a term: at each place the surest spot, of those the shortest."""
+        found = self._found.get(id(phrase))
+        if found is None:
+            found = self._found[id(phrase)] = self._find(phrase) if phrase.may_stand(self.read.places) else ()
+        return found
+
+    def _find(self, phrase: Phrase) -> Sequence[Spot]:
+        if len(phrase.spellings) == len(phrase.spellings[0]) == 1:
+            return tuple(self._word(phrase, phrase.spellings[0][0]))
         best: dict[int, Spot] = {}
         for spelling, signs in zip(phrase.spellings, phrase.signs, strict=True):
-            for first in self.read.places.get(spelling[0], ()):
-                for spot in self._from(phrase, spelling, signs, first):
-                    if first not in best or _order(spot) < _order(best[first]):
-                        best[first] = spot
-        return [best[first] for first in sorted(best)]
+            found = self._word(phrase, spelling[0]) if len(spelling) == 1 else self._words(phrase, spelling, signs)
+            for spot in found:
+                if spot.first not in best or _order(spot) < _order(best[spot.first]):
+                    best[spot.first] = spot
+        return tuple(best[first] for first in sorted(best))
+
+    def _word(self, phrase: Phrase, number: int) -> Iterator[Spot]:
+        for place in self.read.places.get(number, ()):
+            hit = self.read.hits[place][number]
+            if not (self.adjacent and hit.how is How.VARIANT):
+                yield Spot(phrase.read.term, place, place, hit.how, hit.weak)
+
+    def _words(self, phrase: Phrase, spelling: Sequence[int], signs: Sequence[str]) -> Iterator[Spot]:
+        for first in self.read.places.get(spelling[0], ()):
+            if self._may_go_on(spelling[1], first):
+                yield from self._from(phrase, spelling, signs, first)
 
     def _from(self, phrase: Phrase, spelling: Sequence[int], signs: Sequence[str], first: int) -> Iterator[Spot]:
         """Follow a spelling's words from its first on, through every step that is allowed."""
-        if len(spelling) == 1:
-            hit = self.read.hits[first][spelling[0]]
-            if not (self.adjacent and hit.how is How.VARIANT):
-                yield Spot(phrase.read.term, first, first, hit.how, hit.weak)
-            return
         ends: list[tuple[int, tuple[Hit, ...], bool]] = [(first, (self.read.hits[first][spelling[0]],), False)]
         for number, sign in zip(spelling[1:], signs[1:], strict=True):
             ends = [
                 (place, (*met, self.read.hits[place][number]), middle or through)
                 for last, met, middle in ends
+                if self._may_go_on(number, last)
                 for place, through in self._next(phrase, last, sign)
                 if self._goes_on(number, place) and not (middle and through)
             ]
@@ -144,6 +168,10 @@ class Search:
         """Tell whether a token is a later word of a phrase; و and ف would begin something new."""
         hit = self.read.hits[place].get(number) if place in self.read.hits else None
         return hit is not None and not hit.joined
+
+    def _may_go_on(self, number: int, last: int) -> bool:
+        """Tell quickly whether a word stands behind another within the furthest step."""
+        return any(self._goes_on(number, place) for place in range(last + 1, last + STRIDE + 1))
 
     def _next(self, phrase: Phrase, last: int, sign: str) -> Iterator[tuple[int, bool]]:
         """List the tokens that may be a phrase's next word after ``last``, and whether a middle name was passed."""
@@ -165,13 +193,13 @@ class Search:
 
     def _continues(self, last: int, place: int) -> bool:
         """Tell whether a token goes on, after nothing but soft signs, in the sentence of another."""
-        tokens, sentence = self.read.passage.tokens, self.read.passage.sentence
-        return place < len(tokens) and not tokens[place].sign and sentence[place] == sentence[last]
+        passage = self.read.passage
+        return place < len(passage.tokens) and not passage.tokens.sign(place) and passage.is_sentence(last, place)
 
     def _is_joined(self, last: int, sign: str) -> bool:
         """Tell whether the next token stands behind the term's own sign, or behind a space (but 5 1 is not 5+1)."""
         tokens, paragraph = self.read.passage.tokens, self.read.passage.paragraph
-        if last + 1 < len(tokens) and tokens[last + 1].sign == sign:
+        if last + 1 < len(tokens) and tokens.sign(last + 1) == sign:
             return paragraph[last + 1] == paragraph[last]
         numbers = tokens[last : last + 2]
         return self._continues(last, last + 1) and not all(one.script is Script.NUMBER for one in numbers)

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 V = TypeVar("V")
 
-MOST_REMEMBERED: Final = 100_000
-"""Distinct tokens kept analysed; then all are forgotten, which costs a few seconds in a hundred thousand articles."""
+MOST_REMEMBERED: Final = 20_000
+"""Distinct tokens kept analysed; then all are forgotten. Plain words are kept by the engine, as chunks."""
+
+_HEAD: Final = 3
+"""Letters by which most words are seen not to be among the forms: those that a body begins with, final ة also as ه."""
 
 LONGEST_WORD: Final = 40
 """Letters of the longest word that is taken apart; a longer run is noise."""
@@ -71,6 +74,7 @@ class Vocabulary:
         self._ids: dict[Word, int] = {}
         self._commonness: list[float] = []
         self._forms: dict[str, tuple[tuple[int, Word, Form], ...]] = {}
+        self._heads: set[str] = set()
         self._names: dict[str, tuple[tuple[int, Word, str, tuple[str, ...]], ...]] = {}
         self._plain: dict[tuple[Script, str], tuple[tuple[int, Word], ...]] = {}
         self._seen: dict[tuple[object, ...], Mapping[int, Hit]] = {}
@@ -83,7 +87,7 @@ class Vocabulary:
         """Return one that may grow apart: the same words by the same numbers, and nothing shared that changes."""
         other = Vocabulary()
         other._ids, other._commonness = self._ids.copy(), self._commonness.copy()
-        other._forms = self._forms.copy()
+        other._forms, other._heads = self._forms.copy(), self._heads.copy()
         other._names, other._plain = self._names.copy(), self._plain.copy()
         return other
 
@@ -98,6 +102,7 @@ class Vocabulary:
             for form in word.forms:
                 plain = form.key
                 _append(self._forms, plain, (number, word, form))
+                self._heads.update((plain[:_HEAD], plain[:_HEAD].replace("ة", "ه")))
                 if word.varies and form.how is How.EXACT:
                     _append(self._names, skeleton(plain), (number, word, plain, form.marks))
         elif word.script is Script.LATIN:
@@ -111,23 +116,34 @@ class Vocabulary:
         """Estimate a word's uses in a billion words, for choosing anchors: a poor guess costs time, never a match."""
         return self._commonness[number]
 
+    def hits_of_word(self, word: str, plain: str, *, undotted: bool) -> Mapping[int, Hit]:
+        """Find the words that a plain Arabic word satisfies, folded to ``plain``."""
+        if len(word) > LONGEST_WORD or not self.may_hit(plain):
+            return {}
+        spelt = _undotted(word) if undotted else word
+        return self._look_up(Token(plain, word, 0, len(word), Script.ARABIC), spelt)
+
     def may_hit(self, plain: str) -> bool:
         """Tell, for a folded Arabic word, whether `hits` is worth asking: quick, and never wrongly False."""
-        forms, names = self._forms, self._names
+        forms, names, heads = self._forms, self._names, self._heads
         for proclitic in _PROCLITICS.get(plain[0], _NO_PROCLITIC):
-            if not plain.startswith(proclitic):
-                continue
             body = plain[len(proclitic) :]
-            if body in forms or (names and body and skeleton(body) in names):
+            if not plain.startswith(proclitic) or not body:
+                continue
+            if names and skeleton(body) in names:
                 return True
-            for ending, instead in _ENDINGS.get(body[-1:], ()):
+            if body[:_HEAD] not in heads:
+                continue
+            if body in forms:
+                return True
+            for ending, instead in _ENDINGS.get(body[-1], ()):
                 if body.endswith(ending) and body[: -len(ending)] + instead in forms:
                     return True
         return False
 
     def hits(self, token: Token, *, undotted: bool = False) -> Mapping[int, Hit]:
         """Find the words that a token satisfies. ``undotted``: its article writes final ي as ى."""
-        spelt = token.spelt[:-1] + UNDOTTED if undotted and token.spelt.endswith("ى") else token.spelt
+        spelt = _undotted(token.spelt) if undotted else token.spelt
         seen = (spelt, token.prefix, token.marks)
         found = self._seen.get(seen)
         if found is None:
@@ -142,6 +158,8 @@ class Vocabulary:
         if token.script is Script.LATIN:
             found = self._latin(token)
         elif token.script is Script.ARABIC:
+            if not (self.may_hit(token.key) or (token.prefix and self.may_hit(key(token.prefix) + token.key))):
+                return {}
             found = self._arabic(token, cuts(spelt, token.prefix))
         else:
             numbers = self._plain.get((token.script, token.key), ())
@@ -179,6 +197,11 @@ class Vocabulary:
                     continue
                 if number not in found and _allows(word, cut, tanwin=tanwin) and _may_be(name, body, cut, word):
                     yield number, Hit(How.VARIANT, joined=bool(cut.joint) and cut.joint not in word.needs)
+
+
+def _undotted(spelt: str) -> str:
+    """Mark a final ى that may stand for ي."""
+    return spelt[:-1] + UNDOTTED if spelt.endswith("ى") else spelt
 
 
 def _commonness(word: Word) -> float:

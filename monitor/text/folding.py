@@ -77,7 +77,7 @@ def fold(text: str) -> Folded:
     starts: list[int] = []
     ends: list[int] = []
     for place, char in enumerate(text):
-        letters = _letters(char)
+        letters = _LETTERS[char]
         if not letters and char == _ZERO_WIDTH_SPACE and _separates(text, place):
             letters = ((" ", " "),)
         if letters:
@@ -99,7 +99,20 @@ def is_mark(char: str) -> bool:
     return unicodedata.category(char) in {"Mn", "Me"} and any(low <= ord(char) <= high for low, high in _MARK_BLOCKS)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+class _Letters(dict[str, tuple[tuple[str, str], ...]]):
+    """What characters fold to, each found out when it is first met; all are forgotten when they are too many."""
+
+    def __missing__(self, char: str) -> tuple[tuple[str, str], ...]:
+        """Fold a character."""
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[char] = _letters(char)
+        return found
+
+
+_LETTERS: Final = _Letters()
+
+
 def _letters(char: str) -> tuple[tuple[str, str], ...]:
     """Fold one character to pairs (key, as written): none for what is dropped, several for ligatures."""
     if char == TATWEEL or is_mark(char) or unicodedata.category(char) == "Cf":

@@ -73,10 +73,11 @@ def aliases() -> dict[str, tuple[str, ...]]:
     return {key(word): tuple(line) for line in _lines("aliases") for word in line}
 
 
-@lru_cache(maxsize=131072)
+@lru_cache(maxsize=32768)
 def key(word: str) -> str:
     """Fold a word for look-up."""
-    return fold(word).text
+    folded = fold(word).text
+    return word if folded == word else folded  # one string kept, not two alike
 
 
 def _lines(name: str) -> Iterator[list[str]]:

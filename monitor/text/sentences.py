@@ -16,10 +16,15 @@ Span = tuple[int, int]
 
 HEADLINE_LIMIT: Final = 120
 
-_CLOSERS: Final = "\"'»”’›)\\]}"
-_STOP: Final = re.compile(rf"[.!?؟…۔]+[{_CLOSERS}\u200e\u200f]*")
+_AFTER_STOP: Final = "\"'»”’›)]}\u200e\u200f"
+_STOPS: Final = frozenset(".!?؟…۔")
+_STOP: Final = re.compile(rf"[.!?؟…۔]+[{re.escape(_AFTER_STOP)}]*")
+_LINE_ENDS: Final = r"\n\r\u2028\u2029\x0b\x0c\x85"
+MAY_END: Final = re.compile(f"[{''.join(sorted(_STOPS))}{_LINE_ENDS}]")
+"""What stands wherever a sentence or a paragraph ends."""
+
 _PARAGRAPH_ENDS: Final = frozenset("\u2029\x0c")
-_LINE: Final = re.compile(r"[^\n\r\u2028\u2029\x0b\x0c\x85]+")
+_LINE: Final = re.compile(f"[^{_LINE_ENDS}]+")
 _WORD_BEFORE: Final = re.compile(r"[^\W_]+$")
 _ABBREVIATED: Final = """
 mr mrs ms dr prof st gen lt col capt sgt maj adm sen rep gov pres hon rev jr sr vs inc ltd co corp
@@ -89,7 +94,7 @@ def _split(text: str, block: list[Span]) -> Iterator[Span]:
     begin: int | None = None
     for start, end in block:
         begin = start if begin is None else begin
-        if (end - start) * 2 < longest or _closes(text, start, end):
+        if end != block[-1][1] and ((end - start) * 2 < longest or _closes(text, start, end)):
             yield begin, end
             begin = None
     if begin is not None:
@@ -98,7 +103,7 @@ def _split(text: str, block: list[Span]) -> Iterator[Span]:
 
 def _closes(text: str, start: int, end: int) -> bool:
     """Tell whether a line ends with the end of a sentence."""
-    return any(stop.end() == end for stop in _STOP.finditer(text, start, end))
+    return text[start:end].rstrip(_AFTER_STOP)[-1:] in _STOPS
 
 
 def _ends_sentence(text: str, stop: re.Match[str], end: int) -> bool:
@@ -106,6 +111,9 @@ def _ends_sentence(text: str, stop: re.Match[str], end: int) -> bool:
     after = text[stop.end() : min(stop.end() + 1, end)]
     if not after or marks != ".":
         return True
+    pair = text[max(0, stop.start() - 2) : stop.start()]
+    if after.isspace() and len(pair) == len("..") and pair.isalpha() and not pair[1].isascii():
+        return True  # most stops of an Arabic text: no single letter before it, no English abbreviation
     before = _WORD_BEFORE.search(text, max(0, stop.start() - 20), stop.start())
     word = before[0] if before else ""
     if after.isspace():

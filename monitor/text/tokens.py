@@ -69,6 +69,10 @@ _OPENERS: Final = "\"'«“„‘‹([{"
 _GROUPED: Final = re.compile(r"\d{1,3}(?:[,٬]\d{3})+(?:[.٫]\d+)?")
 
 
+_PLAIN: Final = re.compile("""([("«]?)([\u0621-\u063a\u0641-\u064a]+)([)"».,:؛،؟!]{0,3})""")
+_PLAIN_KEYS: Final = str.maketrans("أإآؤىئ", "ااائيئ")
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A token's place in the folded text."""
@@ -103,6 +107,9 @@ def cut_chunk(text: str) -> Chunk:
     White space parts tokens and is no sign, so the tokens of a text are those of its chunks one after the other, each
     first one with the signs since the token before it; a dangling particle alone must be seen with what follows.
     """
+    if plain := plain_word(text):
+        token = Token(plain_key(plain[2]), plain[2], *plain.span(2), Script.ARABIC)
+        return Chunk((token,), _sign(plain[3]), dangling=False)
     folded = fold(text)
     pieces = list(_pieces(text, folded))
     end = pieces[-1].end if pieces else 0
@@ -110,6 +117,20 @@ def cut_chunk(text: str) -> Chunk:
     found = _TOKEN.match(folded.text, pieces[-1].start) if pieces and not trail else None
     dangling = found is not None and found.end() == end and _is_cut(text, folded, found)
     return Chunk(tuple(_token(text, folded, piece) for piece in pieces), trail, dangling)
+
+
+def plain_word(text: str) -> re.Match[str] | None:
+    """Tell what most chunks are: one Arabic word (group 2) in letters that fold one by one, signs before and after it.
+
+    A word that may be a cut-off particle is not told.
+    """
+    found = _PLAIN.fullmatch(text)
+    return None if found is None or found[2] in CUT_PARTICLES else found
+
+
+def plain_key(word: str) -> str:
+    """Fold a plain word."""
+    return word.translate(_PLAIN_KEYS)
 
 
 def has_tanwin(token: Token) -> bool:
