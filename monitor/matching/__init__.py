@@ -10,5 +10,5 @@ from monitor.matching.terms import describe
 
 __all__ = ["ENGINE_VERSION", "FILLERS", "Matcher", "compile_watchlists", "describe", "matches_itself"]
 
-ENGINE_VERSION: Final = "3"
+ENGINE_VERSION: Final = "4"
 """Part of every watchlist's revision: raised whenever the same watchlist may match otherwise than before."""

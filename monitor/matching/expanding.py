@@ -27,7 +27,7 @@ from monitor.text.frequencies import uses
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars, verbs
 from monitor.text.likeness import likeness
 from monitor.text.names import distance
-from monitor.text.nouns import decline, kin, nisba, singular_of
+from monitor.text.nouns import decline, kin, lemmas, nisba
 from monitor.text.tokens import Script, tokenize
 from monitor.text.verbs import conjugate, stems, verbal_nouns
 
@@ -264,7 +264,7 @@ class _Ruled:
         self._word = word
         self._base = base
         self._nouns = frozenset(verbal_nouns("".join(letter + marks for letter, marks in marked)))
-        self._lemmas = tuple(dict.fromkeys((*singular_of(base), *self._nouns, base)))
+        self._lemmas = tuple(dict.fromkeys((*lemmas(base), *self._nouns, base)))
         self._people = frozenset(one.removeprefix("ال") for one in kin(base))
         self._adjectives = tuple(made for lemma in self._lemmas if (made := nisba(lemma)))
         self._plurals = frozenset(plural for lemma in self._lemmas for _, plural in plurals().get(key(lemma), ()))
@@ -398,7 +398,7 @@ def _left_out(word: Word, base: str) -> Iterator[Unfound]:
         why = f"with its ال «{word.spelt}» is that name only"
         yield from (Unfound(spelt=f"ال{form.spelt}", why=why) for form in members[:MOST_UNFOUND])
     elif word.reading is Taken.FAMILY:
-        members = [form for lemma in (*singular_of(base), base) for form in _whole_family(lemma)]
+        members = [form for lemma in dict.fromkeys((*lemmas(base), base)) for form in _whole_family(lemma)]
         own = dict.fromkeys(form.spelt for form in members if is_listed(form.spelt, "own_words", "given_names"))
         yield from (Unfound(spelt=one, why="a word or name of its own") for one in [*own][:MOST_UNFOUND])
     elif word.reading in {Taken.NAME, Taken.FIXED_NAME} and (adjective := nisba(base)):

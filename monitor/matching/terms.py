@@ -122,7 +122,7 @@ def _name_places(tokens: Sequence[Token], kind: Kind) -> frozenset[int]:
     found: set[int] = set()
     chained = False
     for place, token in enumerate(tokens):
-        listed = is_listed(token.spelt, "given_names", "foreign_names")
+        listed = is_listed(token.spelt, "given_names", "foreign_names") or (token.spelt in _KUNYA and len(tokens) > 1)
         function = is_listed(token.spelt, "function_words")
         if listed or (chained and not function and token.script is Script.ARABIC):
             found.add(place)
@@ -202,13 +202,15 @@ def _hamza_seats(base: str) -> tuple[Form, ...]:
 
 
 _KUNYA: Final = ("أبو", "أبي", "أبا", "ابو", "ابي", "ابا")
+_SON: Final = ("ابن", "بن", "إبن")
 
 
 def _kunya(token: Token, base: str) -> tuple[Form, ...]:
-    """Write أبو in all its cases."""
-    if token.spelt not in _KUNYA:
+    """Write أبو in all its cases, and ابن with and without its ا."""
+    written = _KUNYA[:3] if token.spelt in _KUNYA else _SON[:2] if token.spelt in _SON else ()
+    if not written:
         return alone(base)
-    cases = (one for case in _KUNYA[:3] for one in alone(case))
+    cases = (one for case in written for one in alone(case))
     return tuple(replace(one, how=How.EXACT if one.key == token.key else How.INFLECTED) for one in cases)
 
 

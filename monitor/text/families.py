@@ -14,8 +14,8 @@ from monitor.model import How
 from monitor.text.arabic import SHADDA
 from monitor.text.forms import Form, derived, form, split_marks
 from monitor.text.lexicon import is_listed, key, plurals, singulars
-from monitor.text.nouns import closed, decline, kin, singular_of
-from monitor.text.verbs import conjugate, stems, verbal_nouns
+from monitor.text.nouns import closed, decline, is_written, kin, lemmas, nisba
+from monitor.text.verbs import conjugate, siblings, stems, verbal_nouns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +33,9 @@ def family(word: str) -> tuple[Form, ...]:
     Each form once, with the surest way to it. A form that is a word or a given name of its own (``own_words``) is
     left out, unless it was written.
     """
-    letters = split_marks(word)[0]
+    letters, marks = split_marks(word)
+    if not any(marks):
+        word = _with_listed_marks(letters)
     relatives = _relatives(word, letters)
     best: dict[tuple[str, bool, bool, bool, tuple[str, ...]], Form] = {}
     for one in (form(word, How.EXACT, present=letters[0] in "يتن"), *_members(word, letters)):
@@ -70,8 +72,12 @@ def _members(word: str, letters: str) -> Iterator[Form]:
         yield from (one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED))
     if nouns and not _is_noun_too(letters):
         return
-    for lemma in singular_of(letters) or (letters,):
+    for lemma in lemmas(letters):
         yield from _keep_marks(decline(lemma), letters, marks)
+        if lemma != letters and (adjective := nisba(letters)) and is_written(adjective):  # حدودي is of حدود
+            yield from (derived(one, How.DERIVED) for one in decline(adjective))
+        for noun in siblings(lemma):
+            yield from decline(noun)
         yield from (one for stem in stems(lemma) for one in conjugate(stem, How.DERIVED))
 
 
@@ -93,13 +99,19 @@ def _keep_marks(forms: Iterable[Form], letters: str, marks: tuple[str, ...]) -> 
 
 def _relatives(word: str, letters: str) -> frozenset[str]:
     """Collect the members that are known to be of the family, though they are words of their own too."""
-    singular = singular_of(letters) or (letters,)
+    singular = lemmas(letters)
     listed = [plural for one in singular for _, plural in plurals().get(key(one), ())]
     return frozenset((letters, *singular, *listed, *kin(letters), *_nouns_of(word, letters)))
 
 
 def _nouns_of(word: str, letters: str) -> list[str]:
     return [] if _is_noun(word, letters) else verbal_nouns(word)
+
+
+def _with_listed_marks(letters: str) -> str:
+    """Write a country's name with the marks that it has in its list: اليَمَن is not the word اليُمن."""
+    listed = (relative.removeprefix("ال") for relative in kin(letters))
+    return next((one for one in listed if split_marks(one)[0] == letters), letters)
 
 
 def _of_people(relative: str) -> Iterator[Form]:

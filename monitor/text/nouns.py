@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Final
 from monitor.model import How
 from monitor.text.arabic import agree, seat_hamza
 from monitor.text.forms import Form, form
-from monitor.text.frequencies import uses
+from monitor.text.frequencies import article_share, uses
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LONG: Final = frozenset("اويىءأإآئؤة")
+_ADJECTIVE: Final = 0.05
+"""Share of uses with ال from which on a word is no construct, and is an adjective."""
+
 _THREE, _FOUR, _FIVE = 3, 4, 5
 
 
@@ -33,14 +36,17 @@ def decline(noun: str) -> Iterator[Form]:
         yield from _broken(plural, sure_hamza=sure_hamza)
 
 
-def singular_of(word: str) -> tuple[str, ...]:
-    """Find what a word, without article, may be the plural or dual of; nothing when it is none that we know."""
+def lemmas(word: str) -> tuple[str, ...]:
+    """Find the singulars, without ending, of which a word, without article, may be a form; itself where it is none."""
     listed = tuple(singular for plural, singular in singulars().get(key(word), ()) if agree(plural, word))
     if listed:
-        return listed
+        return (*listed, word) if _has_sound_plural(word) else listed  # مزارع: farms, a farmer
     if key(word) in plurals() or is_listed(word, "own_words"):
-        return ()
-    return tuple(_sound_singulars(word)) or tuple(filter(_is_written, _pattern_singulars(word)))
+        return (word,)
+    found = tuple(_sound_singulars(word))
+    if not found and not _has_sound_plural(word):
+        found = tuple(filter(is_written, _pattern_singulars(word)))
+    return found or tuple(_without_ending(word)) or (word,)
 
 
 def kin(word: str) -> tuple[str, ...]:
@@ -81,15 +87,21 @@ def _feminine(stem: str) -> Iterator[Form]:
         yield _construct(stem + ending)
     if stem.endswith("ي") and len(stem) >= _FOUR:
         yield from _nisba(stem, How.INFLECTED)
-    elif adjective := nisba(stem + "ة"):
+    elif (adjective := nisba(stem + "ة")) and not _is_third(stem):
         yield from _nisba(adjective, How.DERIVED)
+
+
+def _is_third(stem: str) -> bool:
+    """Tell مفاوضة, verbal noun of form III: مفاوضي is of مفاوض."""
+    return len(stem) == _FIVE and stem[0] == "م" and stem[2] == "ا"
 
 
 def _nisba(word: str, how: How) -> Iterator[Form]:
     yield form(word, how)
     for ending in ("ة", "ون", "ين", "ان", "ات", "ا", "تان", "تين"):
         yield form(word + ending, how, bound=ending == "ات")
-    yield form(word[:-1] + "ين", how, bound=False)  # الحوثين, as often misspelt
+    if not is_written(word[:-1]) or key(word) in gentilics():
+        yield form(word[:-1] + "ين", how, bound=False)  # الحوثين, as often misspelt; but ميزانين are scales
     yield form(word + "ت", how, free=False)
     for ending in ("و", "ي", "تا", "تي"):
         yield _construct(word + ending, how)
@@ -113,7 +125,7 @@ def _masculine(noun: str) -> Iterator[Form]:
             yield form(noun + ending, How.INFLECTED, bound=False)
         for ending in ("ا", "و", "ي"):
             yield _construct(noun + ending)
-        if _is_person(noun):
+        if _is_person(noun) and key(noun + "ة") not in plurals():  # قبيلة has its قبائل, and is not of قبيل
             yield from _feminine_of(noun)
     if adjective := nisba(noun):
         yield from _nisba(adjective, How.DERIVED)
@@ -166,8 +178,10 @@ def _plurals(noun: str) -> Iterator[tuple[str, bool]]:
         return
     stem = noun.removesuffix("ة")
     feminine = stem != noun
+    if noun[0] == "م" and _has_sound_plural(noun):  # مدرس has مدرسون, and مدارس is of مدرسة
+        return
     for pattern in (_three_letters, _four_letters, _five_letters):
-        yield from (pair for pair in pattern(stem, feminine) if _is_written(pair[0]))
+        yield from (pair for pair in pattern(stem, feminine) if is_written(pair[0]))
 
 
 def _three_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
@@ -206,11 +220,14 @@ def _sound_singulars(word: str) -> Iterator[str]:
     """Undo ات, ون, ين and the dual where the rest has the shape of a word that takes them."""
     if word.endswith(("تان", "تين")) and len(word) > _FIVE:
         yield word[:-3] + "ة"
+    elif word.endswith("ان") and len(word) >= _FIVE:
+        if is_written(word[:-2]) and uses(key(word[:-2] + "ين")) >= uses(key(word)):  # حزبان, but not دوران
+            yield word[:-2]
     elif word.endswith("ات") and len(word) >= _FIVE:
         stem = word[:-2]
         alone = _takes_at_alone(stem)
         yield from [stem] if alone else [stem + "ة"]
-        if alone and stem.startswith("م") and _is_written(stem + "ة"):  # مدرسات, but مطارات
+        if alone and stem.startswith("م") and is_written(stem + "ة"):  # مدرسات, but مطارات
             yield stem + "ة"
     elif word.endswith(("ون", "ين")) and len(word) > _FIVE - 1:
         stem = word[:-2]
@@ -222,7 +239,37 @@ def _sound_singulars(word: str) -> Iterator[str]:
         yield word[:-1]
 
 
-def _is_written(word: str) -> bool:
+def _without_ending(word: str) -> Iterator[str]:
+    """Undo the accusative, the dual and the construct, where people write what is left more often."""
+    stem, last = word[:-1], word[-1]
+    if len(word) < _FOUR:
+        return
+    if last == "ا" and _is_likelier(stem, word) and not article_share(key(word)):  # شهورا, but not كندا
+        yield from lemmas(stem)
+    elif word.endswith("ين") and len(word) >= _FIVE and _is_likelier(word[:-2], word) and is_written(word[:-2] + "ان"):
+        yield word[:-2]
+    elif word.endswith(("تا", "تي")) and len(word) >= _FIVE and _is_likelier(word[:-2] + "ة", word):  # قاعدتا
+        yield word[:-2] + "ة"
+    elif last in "وي" and _has_sound_plural(stem) and article_share(key(word)) < _ADJECTIVE:  # مراقبو, but not مصرفي
+        yield stem
+    elif (
+        last == "ة"
+        and _is_person(stem)
+        and not _is_third(stem)
+        and min(article_share(key(stem)), article_share(key(word))) >= _ADJECTIVE
+    ):
+        yield stem  # سريعة, but not قبيلة beside قبيل
+
+
+def _is_likelier(stem: str, word: str) -> bool:
+    return is_written(stem) and uses(key(stem)) > uses(key(word))
+
+
+def _has_sound_plural(word: str) -> bool:
+    return is_written(word + "ون") and is_written(word + "ين")
+
+
+def is_written(word: str) -> bool:
     """Tell a word that the table of common words knows, with the article or without."""
     return any(map(uses, (key(word), "ال" + key(word))))
 

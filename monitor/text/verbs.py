@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.model import How
 from monitor.text.arabic import SHADDA
+from monitor.text.folding import HAMZA_SEAT
 from monitor.text.forms import Form, form, split_marks
-from monitor.text.frequencies import uses
-from monitor.text.lexicon import is_listed, key, verbs
+from monitor.text.frequencies import article_share, uses
+from monitor.text.lexicon import is_listed, key, third_form, verbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,21 +26,44 @@ _DAMMA: Final = "\u064f"
 _KASRA: Final = "\u0650"
 _SHORTEST: Final = 3
 _PREFIXES: Final = ("ي", "ت", "ن")
+_RESEATED: Final = {"ي": "و", "ئ": "أ"}
+"""What the second root letter but one of a verbal noun is in its verb."""
+
+_PERSONS: Final = {"ي": ("", "ون", "وا", "ان", "ا", "و"), "ت": ("", "ان", "ا"), "ن": ("",)}
+"""The endings of the present behind each prefix: he and they, she, we."""
+
+_OFTEN: Final = 2
+"""Times that form I must come as often as form IV for their common present to be doubtful (يضرب, إضراب)."""
+
+_NOUN_SHARE: Final = 0.05
+"""Share of uses with ال from which on a past of form III is a noun as well (الحاكم)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """A verb: its past (he did) and its present without the prefix. ``second``: form II, whose prefix has damma."""
+    """A verb: its past (he did) and its present without the prefix.
+
+    ``passive``: its past (it was done), where that is spelt otherwise. ``damma``: the vowel of the present's prefix
+    (forms II to IV). ``geminate``: form II. ``noun_like``: the past is a noun too (حاكم). ``doubtful``: prefixes with
+    which the present is more likely another verb's.
+    """
 
     past: str
     present: str
-    second: bool = False
+    passive: str = ""
+    damma: bool = False
+    geminate: bool = False
+    noun_like: bool = False
+    doubtful: str = ""
 
 
 def stems(noun: str) -> list[Stem]:
     """Find the verbs of which a noun, without article and marks, has the shape of the verbal noun."""
     if is_listed(noun, "not_verbal"):
         return []
+    listed = third_form().get(key(noun))
+    if listed and noun in listed[1]:
+        return [_of_third(listed[0])]
     return [stem for shape in _SHAPES for stem in shape(noun) if _is_written(noun, stem)]
 
 
@@ -50,22 +74,28 @@ def _is_written(noun: str, stem: Stem) -> bool:
     return any(map(uses, (key(noun), "ال" + key(noun), *persons)))
 
 
+def siblings(noun: str) -> list[str]:
+    """List the other verbal nouns of a listed verb: محاصرة beside حصار."""
+    _, nouns = third_form().get(key(noun), ("", ()))
+    return [one for one in nouns if one != noun] if noun in nouns else []
+
+
 def conjugate(stem: Stem, how: How) -> Iterator[Form]:
     """Write the third persons of a verb, and "we"."""
-    past, present = stem.past, stem.present
-    for ending in ("", "ت", "ا", "وا", "تا", "ن"):
-        if word := _join_past(past, ending):
-            found = form(word, how, bound=ending not in {"وا", "ن"} and not word.endswith("ى"), noun=False)
-            yield from _in_both_voices(found) if stem.second else [_weaken(found, SHADDA)]
-    yield form(past[:-1] + "ا" if past.endswith("ى") else past + "و", how, free=False, noun=False)
+    for past in filter(None, (stem.past, stem.passive)):
+        for ending in ("", "ت", "ا", "وا", "تا", "ن"):
+            if word := _join_past(past, ending):
+                found = form(word, how, bound=ending not in {"وا", "ن"} and not word.endswith("ى"), noun=False)
+                if stem.noun_like and ending in {"", "ا"} and past is stem.past:
+                    found = replace(found, weak=True)
+                yield from _in_both_voices(found) if stem.geminate else [_weaken(found, SHADDA)]
+        yield form(past[:-1] + "ا" if past.endswith("ى") else past + "و", how, free=False, noun=False)
     for prefix in _PREFIXES:
-        for ending in ("", "ون", "وا", "ان", "ا", "و"):
-            if prefix == "ن" and ending:
-                continue
-            vowelled = prefix + (_DAMMA if stem.second else "")
-            word = vowelled + (present[:-1] + ending if present[-1] in "يى" and ending[:1] == "و" else present + ending)
+        for ending in _PERSONS[prefix]:
+            present = stem.present[:-1] if stem.present[-1] in "يى" and ending[:1] == "و" else stem.present
+            word = prefix + (_DAMMA if stem.damma else "") + present + ending
             found = form(word, how, noun=False, present=True, free=ending != "و", bound=ending != "وا")
-            yield _weaken_feminine(found) if stem.second and prefix == "ت" else _weaken(found, SHADDA)
+            yield replace(found, weak=True, proof=(0, _DAMMA)) if prefix in stem.doubtful else found
 
 
 def is_verb(word: str) -> bool:
@@ -82,19 +112,22 @@ def _listed_persons() -> frozenset[str]:
 
 
 def verbal_nouns(verb: str) -> list[str]:
-    """Find the verbal nouns of whose verbs this word (marks count) is a third person."""
+    """Find the verbal nouns of whose verbs this word (marks count) is a third person; a word that takes ال is none."""
     letters, marks = split_marks(verb)
+    marked = any(SHADDA in mark for mark in marks)
+    if not marked and uses("ال" + key(letters)):
+        return []
     found = []
-    for noun in dict.fromkeys(_candidates(letters, marked=any(SHADDA in mark for mark in marks))):
+    for noun in dict.fromkeys(_candidates(letters, marked=marked)):
         forms = [one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED)]
-        if any(one.spelt == letters and one.free for one in forms):
+        if any(one.spelt == letters and one.free and not (one.weak and not marked) for one in forms):
             found.append(noun)
     return [noun for noun in found if any(map(uses, (key(noun), "ال" + key(noun))))] or found
 
 
 def _weaken(found: Form, mark: str) -> Form:
-    """Call three letters weak, unless the text shows the mark that tells them apart."""
-    if len(found.spelt) > _SHORTEST:
+    """Call three letters weak, and their dual, unless the text shows the mark that tells them apart."""
+    if len(found.spelt.removesuffix("ا")) > _SHORTEST:
         return found
     place = next((place for place, marks in enumerate(found.marks) if mark in marks), None)
     return replace(found, weak=True, proof=None if place is None else (place, mark))
@@ -106,11 +139,6 @@ def _in_both_voices(found: Form) -> Iterator[Form]:
     passive = (_DAMMA, _KASRA + SHADDA, *found.marks[2:])
     yield _weaken(replace(found, marks=active), SHADDA)
     yield _weaken(replace(found, marks=passive), _KASRA)
-
-
-def _weaken_feminine(found: Form) -> Form:
-    """Keep form II's تُسلّم from form V's تَسلّم: only the vowel of the prefix tells them apart."""
-    return replace(found, weak=True, proof=(0, _DAMMA)) if len(found.spelt) == _SHORTEST + 1 else found
 
 
 def _join_past(past: str, ending: str) -> str:
@@ -138,43 +166,75 @@ def _second(noun: str) -> Iterator[Stem]:
         return
     one, two, three = noun[1], noun[2] + SHADDA, noun[4]
     if three == "ة":  # تصفية
-        yield Stem(one + two + "ى", one + two + "ي", second=True)
+        yield _geminate(one + two + "ى", one + two + "ي")
     elif _consonants(three):
-        yield Stem(one + two + three, one + two + three, second=True)
+        yield _geminate(one + two + three, one + two + three)
+
+
+def _geminate(past: str, present: str) -> Stem:
+    """Make form II; تسلم is more likely form V."""
+    return Stem(past, present, damma=True, geminate=True, doubtful="ت" if len(past) == _SHORTEST + len(SHADDA) else "")
 
 
 def _third(noun: str) -> Iterator[Stem]:
     if len(noun) == 6 and noun[0] == "م" and noun[2] == "ا" and noun[5] == "ة" and _consonants(noun[3:5]):  # noqa: PLR2004 - مفاعلة
-        yield Stem(noun[1:5], noun[1:5])
+        yield _of_third(noun[1:5])
+
+
+def _of_third(past: str) -> Stem:
+    """Make form III. Its past may be a noun, and its present with ت form VI's past, where people write that verb."""
+    present = past[:-1] + HAMZA_SEAT if past.endswith("أ") else past
+    return Stem(
+        past,
+        present[:-1] + "ي" if present.endswith("ى") else present,
+        passive=f"{past[0]}و{past[2:]}",
+        damma=True,
+        noun_like=article_share(key(past)) >= _NOUN_SHARE,
+        doubtful="ت" if uses("يت" + key(present)) else "",
+    )
+
+
+def _beside_first(stem: Stem) -> Stem:
+    """Doubt the present of form IV where it is form I's too, and people write that more: يخرج is of خرج, not أخرج."""
+    fourth, first = key(stem.past), key(stem.past[1:])
+    same = key(stem.present) == first and first[0] != "و"
+    often = sum(map(uses, (first, first + "ت"))) >= _OFTEN * sum(map(uses, (fourth, fourth + "ت"))) > 0
+    return replace(stem, doubtful="".join(_PREFIXES)) if same and often else stem
 
 
 def _fifth(noun: str) -> Iterator[Stem]:
-    if len(noun) == 4 and noun[0] == "ت" and _consonants(noun[1:]) and noun[-1] != "ي":  # noqa: PLR2004 - تفعّل
-        word = noun[:2] + noun[2] + SHADDA + noun[3]
+    if len(noun) == 4 and noun[0] == "ت" and _consonants(noun[1:]):  # noqa: PLR2004 - تفعّل, تصدّي
+        word = noun[:2] + noun[2] + SHADDA + _undone(noun[3])
         yield Stem(word, word)
 
 
 def _sixth(noun: str) -> Iterator[Stem]:
-    if len(noun) == 5 and noun[0] == "ت" and noun[2] == "ا" and _consonants(noun[1] + noun[3:]):  # noqa: PLR2004 - تفاعل
-        yield Stem(noun, noun)
+    if len(noun) == 5 and noun[0] == "ت" and noun[2] == "ا" and _consonants(noun[1] + noun[3:]):  # noqa: PLR2004 - تفاعل, تفادي
+        word = noun[:-1] + _undone(noun[-1])
+        yield Stem(word, word)
+
+
+def _undone(last: str) -> str:
+    """Give the verb's last letter: ى where the noun of forms V and VI ends with ي."""
+    return "ى" if last == "ي" else last
 
 
 def _fourth(noun: str) -> Iterator[Stem]:
     if len(noun) != 5 or noun[0] not in "إا" or noun[1] == "ت":  # noqa: PLR2004 - إفعال and إفالة have five letters
         return
     if noun[2] == "ا" and noun[4] == "ة":  # إقالة
-        yield Stem("أ" + noun[1:4], noun[1] + "ي" + noun[3])
+        yield Stem("أ" + noun[1:4], noun[1] + "ي" + noun[3], passive=f"أ{noun[1]}ي{noun[3]}", damma=True)
     elif noun[3] == "ا" and noun[0] == "إ":
-        yield _long("أ" + noun[1:], weak_at=1)
+        yield from (_beside_first(replace(stem, damma=True)) for stem in _long("أ" + noun[1:], weak_at=1))
 
 
 def _seventh_to_tenth(noun: str) -> Iterator[Stem]:
     if noun[:1] != "ا" or len(noun) < 5:  # noqa: PLR2004 - اتفاق is the shortest
         return
     if noun.startswith("است") and len(noun) == 7 and noun[4] == "ا" and noun[6] == "ة":  # noqa: PLR2004 - استقالة
-        yield Stem(noun[:6], noun[1:4] + "ي" + noun[5])
+        yield Stem(noun[:6], noun[1:4] + "ي" + noun[5], passive=f"{noun[:4]}ي{noun[5]}")
     elif noun[-2] == "ا" and _has_infix(noun):
-        yield _long(noun, weak_at=3 if noun.startswith("است") and len(noun) == 7 else 0)  # noqa: PLR2004 - استفعال
+        yield from _long(noun, weak_at=3 if noun.startswith("است") and len(noun) == 7 else 0)  # noqa: PLR2004 - استفعال
 
 
 def _has_infix(noun: str) -> bool:
@@ -186,18 +246,22 @@ def _has_infix(noun: str) -> bool:
     return len(noun) == 7 and noun.startswith("است")  # noqa: PLR2004 - استفعال
 
 
-def _long(noun: str, weak_at: int) -> Stem:
-    """Take the long vowel before the last letter out: انسحاب, انسحب; إنهاء, أنهى; اجتياح, اجتاح; احتلال, احتلّ."""
+def _long(noun: str, weak_at: int) -> Iterator[Stem]:
+    """Take the long vowel before the last letter out.
+
+    انسحاب, انسحب; إنهاء, أنهى; إرجاء, أرجأ; اجتياح, اجتاح, اجتيح; احتلال, احتلّ; استئناف, استأنف.
+    """
     head, last = noun[:-2], noun[-1]
-    if weak_at and head[weak_at] == "ي":  # إيفاد, أوفد; استيراد, استورد
-        head = head[:weak_at] + "و" + head[weak_at + 1 :]
+    if weak_at and head[weak_at] in _RESEATED:  # إيفاد, أوفد; استيراد, استورد; استئناف, استأنف
+        head = head[:weak_at] + _RESEATED[head[weak_at]] + head[weak_at + 1 :]
     if last == "ء":
-        return Stem(head + "ى", head[1:] + "ي")
-    if head[-1] == "ي":
-        return Stem(head[:-1] + "ا" + last, head[1:-1] + "ا" + last)
-    if head[-1] == last:
-        return Stem(head + SHADDA, head[1:] + SHADDA)
-    return Stem(head + last, head[1:] + last)
+        yield Stem(head + "ى", head[1:] + "ي")
+        yield Stem(head + "أ", head[1:] + HAMZA_SEAT)
+    elif head[-1] == "ي":
+        yield Stem(head[:-1] + "ا" + last, head[1:-1] + "ا" + last, passive=head + last)
+    else:
+        strong = head + (SHADDA if head[-1] == last else last)
+        yield Stem(strong, strong[1:])
 
 
 def _four_letters(noun: str) -> Iterator[Stem]:
@@ -211,20 +275,30 @@ _SHAPES: Final = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh_to_
 def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
     """Guess the verbal nouns of a verb; `verbal_nouns` keeps those whose verb it really is."""
     for past in _pasts(verb):
-        if marked and len(past) == _SHORTEST:
-            yield f"ت{past[:2]}ي{past[2]}"
+        if len(past) == _SHORTEST:
+            noun = f"ت{past[:2]}ي{past[2]}"
+            if marked or (past != verb and uses(key(noun)) and not _is_first(past)):  # يدرّب, without its mark
+                yield noun
         if past[0] in "اأ":
             head = ("إ" if past[0] == "أ" else "ا") + past[1:]
-            yield head[:-1] + ("اء" if head[-1] in "ىي" else "ا" + head[-1])
+            yield head[:-1] + ("اء" if head[-1] in "ىيأئ" else "ا" + head[-1])
+            yield head[:-3] + "ئ" + head[-2] + "ا" + head[-1]
             yield head[:-2] + "يا" + head[-1]
             yield head + "ا" + head[-1]
             yield head + "ة"
-        if len(past) == _SHORTEST + 1 and past[1] == "ا" and past != verb:  # عامل alone is a worker, not معاملة
-            yield f"م{past}ة"
+        if key(past) in third_form():
+            yield from third_form()[key(past)][1]
+        if len(past) == _SHORTEST + 1 and past[1] in "او" and past != verb:  # عامل alone is a worker, not معاملة
+            yield f"م{past[0]}ا{past[2:]}ة"
         if past[0] == "ت":
-            yield past
+            yield from (past, past[:-1] + "ي") if past[-1] in "ىي" else (past, past + "ي")
         if len(past) == _SHORTEST + 1:
             yield past + "ة"
+
+
+def _is_first(past: str) -> bool:
+    """Tell a listed verb of form I, whose present is that of form II without its marks."""
+    return key(past) in _listed_persons()
 
 
 def _pasts(verb: str) -> Iterator[str]:
