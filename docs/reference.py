@@ -1,7 +1,8 @@
-"""Write docs/configuration.md, docs/commands.md and docs/schemas from the program itself: `make docs`.
+"""Write docs/configuration.md, docs/commands.md, docs/rules.md and docs/schemas from the program itself: `make docs`.
 
 The keys come from the models that read the files, with the text that stands beside each of them; the commands from the
-command line. A test holds both documents to what this writes.
+command line; the rules from the cases that the tests hold the matcher to. A test holds the documents to what this
+writes.
 """
 
 from __future__ import annotations
@@ -80,6 +81,61 @@ def commands() -> str:
     for path, command in _commands(root, ("monitor",)):
         parts += [f"## {' '.join(path)}\n", "```text", _help(path, command).rstrip(), "```\n"]
     return "\n".join(parts)
+
+
+RULES: Final = {
+    "folding": ("1. Letters", "What readers take for the same letter is one; what tells words apart is kept."),
+    "tokens": ("2. Words", "Where a word begins and ends: seams, signs, hashtags, parted particles, compounds."),
+    "particles": ("2. Particles", "و ف ب ل ك س and ال may stand before a word, pronouns behind it."),
+    "number": (
+        "3. Families: number",
+        "Duals and plurals, free and construct, both ways; broken plurals by list, then by pattern.",
+    ),
+    "gender": (
+        "3. Families: gender, nisba, peoples",
+        "The adjective comes with its noun, not the noun with its adjective.",
+    ),
+    "verbs": (
+        "3. Families: verbs",
+        "The verbal noun and the third persons of its verb, forms II to X each for itself.",
+    ),
+    "article": ("4. ال on a single word", "It is that name, and its family is closed."),
+    "names": ("5. Names", "Particles and spelling; letters interchange at a cost, within a limit by length."),
+    "spellings": ("5. Names: listed spellings", "What rules of letters do not join; `aliases:` in a file adds more."),
+    "acronyms": ("5. Names: acronyms", "They never vary, but their letters may be spelt by their names."),
+    "exact": ("6. Exact terms", "As written; orthography is folded, particles are allowed."),
+    "latin": (
+        "7. Latin words",
+        "Case and accents folded, English endings; capitals of two to five letters match case.",
+    ),
+    "phrases": ("8. Phrases", "In order, within a sentence, with little between."),
+}
+"""The rules by their names in the cases, in the order of the document: a heading, and what the rule says."""
+
+
+def rules() -> str:
+    """Write what each rule finds and what it leaves, a table a rule."""
+    lines = (HERE.parent / "tests/data/matching/cases.jsonl").read_text("utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    parts = [
+        "# What a term finds, rule by rule\n",
+        "<!-- Written by `make docs` from tests/data/matching/cases.jsonl. -->\n",
+        "Every row is a test. `exact`, `inflected`, `derived` and `variant` say how surely the text is the term; the",
+        "last column names what makes the case hard, or the trap that the rule avoids. `monitor expand TERM` shows the",
+        "forms of any term, `monitor explain` the rule behind each mention. [The language](watchlists.md) says what",
+        "terms mean.\n",
+    ]
+    for rule, (heading, about) in RULES.items():
+        rows = [_case(case) for case in cases if case["rule"] == rule]
+        parts += [f"## {heading}\n", f"{about}\n", "| term | text | finds | |", "|---|---|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+def _case(case: dict[str, str]) -> str:
+    kind = "" if case["kind"] == "plain" else f"{case['kind']}: "
+    finds = f"**{case['found']}** ({case['how']})" if case["found"] else "nothing"
+    cells = (f"{kind}{case['term']}", case["text"], finds, case["trap"])
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ↵ ") for cell in cells) + " |"
 
 
 def schema(name: str) -> str:
@@ -169,5 +225,6 @@ def _help(path: tuple[str, ...], command: Any) -> str:  # noqa: ANN401 - typer's
 if __name__ == "__main__":
     (HERE / "configuration.md").write_text(configuration(), "utf-8")
     (HERE / "commands.md").write_text(commands(), "utf-8")
+    (HERE / "rules.md").write_text(rules(), "utf-8")
     for name in schemas.NAMES:
         (HERE / f"schemas/{name}.json").write_text(schema(name), "utf-8")

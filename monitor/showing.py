@@ -96,7 +96,12 @@ def _notes(seen: Seen) -> str:
 
 def _sighting(explanation: Explanation, one: Evidence) -> str:
     of = f" of «{isolate(clean(_terms(one)))}»" if _terms(one) != one.text else ""
-    return f"«{isolate(clean(one.text))}»  {one.how}{of}, {_place(explanation, one)}"
+    return f"«{isolate(clean(one.text))}»  {_how(explanation, one)}{of}, {_place(explanation, one)}"
+
+
+def _how(explanation: Explanation, one: Evidence) -> str:
+    rules = explanation.rules(one)
+    return f"{one.how} ({', '.join(rules)})" if rules else str(one.how)
 
 
 def _terms(one: Evidence) -> str:
@@ -325,7 +330,7 @@ def _branch(explanation: Explanation, seen: Seen, numbers: Mapping[int, int]) ->
 
 def _page_sighting(explanation: Explanation, one: Evidence, number: int) -> str:
     of = f" of {_bdi(_terms(one))}" if _terms(one) != one.text else ""
-    return f"{_mark(one.text, (number,))} {one.how}{of}{_soft(_place(explanation, one))}"
+    return f"{_mark(one.text, (number,))} {_how(explanation, one)}{of}{_soft(_place(explanation, one))}"
 
 
 def _page_removal(explanation: Explanation, one: Removed) -> str:

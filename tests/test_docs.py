@@ -45,7 +45,7 @@ def test_every_command_stands_in_the_readme_and_every_one_there_exists() -> None
     assert named == commands_of() | {name for group in groups for name in commands_of(group)}
 
 
-@pytest.mark.parametrize("name", ["configuration", "commands"])
+@pytest.mark.parametrize("name", ["configuration", "commands", "rules"])
 def test_the_references_are_what_the_program_says_of_itself(name: str) -> None:
     written = (ROOT / f"docs/{name}.md").read_text("utf-8")
     assert written == getattr(reference(), name)(), "run `make docs`"

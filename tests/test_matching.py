@@ -273,7 +273,7 @@ def test_a_term_is_described_by_how_it_is_read() -> None:
     assert "name, one spelling" in describe(Term("بشار الأسد"))
     assert "name, spelling may vary" in describe(Term("بوتين"))
     assert "انسحبت" in describe(Term("انسحاب"))
-    assert describe(Term("US")) == "US: acronym"
+    assert describe(Term("US")) == "US: acronym · also spaced يو إس"
     assert describe(Term("!")) == "no word in it"
 
 

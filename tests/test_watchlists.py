@@ -43,6 +43,11 @@ def write(folder: Path, text: str, name: str = "lists.yaml") -> Path:
     return file
 
 
+def article(text: str) -> Article:
+    header = Header(id="a", source="s", title="", content_hash="h", first_seen=NOW, titled=False)
+    return Article(header=header, text=text)
+
+
 def one(folder: Path, text: str) -> Watchlist:
     """Load the only watchlist of a text."""
     (watchlist,) = load_watchlists(write(folder, text)).watchlists
@@ -503,3 +508,40 @@ def test_a_match_is_one_line_of_json_whose_offsets_fit_the_text(tmp_path: Path) 
     assert evidence["quote"] == "The extradition of Assad was refused."
     assert [text[mention["start"] : mention["end"]] for mention in evidence["mentions"]] == ["extradition", "Assad"]
     assert "\n" not in written
+
+
+# --- Aliases -----------------------------------------------------------------------------------------------------------
+
+ALIASES = """
+aliases:
+  stoere:
+    - الغريماني
+    - خريماني
+watchlists:
+  - name: talks
+    terms:
+      - محادثات {term}
+"""
+
+
+@pytest.mark.parametrize("term", ["غريماني", "الغريماني", "خريماني"])
+@pytest.mark.parametrize("written", ["غريماني", "خريماني", "الخريماني", "لخريماني"])
+def test_a_term_finds_all_spellings_of_an_alias(tmp_path: Path, term: str, written: str) -> None:
+    watchlist = one(tmp_path, ALIASES.format(term=term))
+    assert compile_watchlists([watchlist]).match(article(f"فشلت محادثات {written} أمس"), NOW)
+
+
+def test_an_alias_is_part_of_the_revision_of_those_that_use_it(tmp_path: Path) -> None:
+    text = ALIASES + "  - name: other\n    terms:\n      - طرطوس\n"
+    before = load_watchlists(write(tmp_path, text.format(term="خريماني"))).watchlists
+    after = load_watchlists(write(tmp_path, text.format(term="خريماني").replace("الغريماني", "هريماني"))).watchlists
+    changed = [one.header.revision != other.header.revision for one, other in zip(before, after, strict=True)]
+    assert changed == [True, False]
+
+
+def test_files_of_a_folder_share_their_aliases(tmp_path: Path) -> None:
+    lists, names = ALIASES.format(term="خريماني").split("watchlists:")
+    write(tmp_path, lists, "aliases.yaml")
+    write(tmp_path, f"watchlists:{names}")
+    (watchlist,) = load_watchlists(tmp_path).watchlists
+    assert compile_watchlists([watchlist]).match(article("فشلت محادثات غريماني أمس"), NOW)

@@ -21,7 +21,7 @@ from monitor.matching.terms import Word, describe, read_term
 from monitor.matching.vocabulary import Vocabulary
 from monitor.model import How, WatchlistHeader
 from monitor.text import latin
-from monitor.text.arabic import SHADDA
+from monitor.text.arabic import SHADDA, cuts
 from monitor.text.families import family
 from monitor.text.frequencies import uses
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars, verbs
@@ -70,7 +70,13 @@ class Rule(StrEnum):
     VERB = "verb"
     ENDING = "ending"
     SPELLING = "spelling"
+    LISTED = "listed spelling"
+    LETTER = "name of the letter"
     CASE = "case"
+
+
+_LATIN_RULES: Final = {How.EXACT: Rule.WRITTEN, How.INFLECTED: Rule.ENDING}
+_RANK: Final = {how: rank for rank, how in enumerate(How)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +158,33 @@ def expand(term: Term) -> Expansion:
         words=tuple(_reading(word, single=len(first) == 1) for word in first),
         spellings=others,
     )
+
+
+def rules(term: Term, mention: str) -> tuple[Found, ...]:
+    """Tell for each word of a mention that is not the term's own by which form, or spelling, it counts."""
+    tokens = tokenize(mention)
+    for spelling in read_term(term).spellings:
+        found = [_told(word, token) for word, token in zip(spelling, tokens, strict=False)]
+        if len(spelling) == len(tokens) and all(found):
+            return tuple(one for one in found if one and one.rule is not Rule.WRITTEN)
+    return ()
+
+
+def _told(word: Word, token: Token) -> Found | None:
+    """Tell the form by which a token is a word, the surest first; None where it is not."""
+    vocabulary = Vocabulary()
+    number = vocabulary.add(word)
+    hit = vocabulary.hits(token).get(number)
+    if hit is None:
+        return None
+    if word.script is not Script.ARABIC:
+        rule = _LATIN_RULES.get(hit.how, Rule.SPELLING)
+        return Found(spelt=token.spelt, how=hit.how, rule=rule, weak=False, bound=False)
+    bodies = {key(cut.body) for cut in cuts(token.spelt, token.prefix)}
+    forms = sorted((form for form in word.forms if form.key in bodies), key=lambda form: _RANK[form.how])
+    if forms:
+        return _Ruled(word).tell(forms[0])
+    return Found(spelt=token.spelt, how=hit.how, rule=Rule.SPELLING, weak=False, bound=False)
 
 
 def count(term: Term, articles: Iterable[Article]) -> Counts:
@@ -288,6 +321,8 @@ class _Ruled:
         adjective = form.how is How.DERIVED and any(spelt.startswith(one[:-1]) for one in self._adjectives)
         rules = (
             (Rule.WRITTEN, form.how is How.EXACT and spelt == self._base),
+            (Rule.LETTER, self._word.reading is Taken.LETTER),
+            (Rule.LISTED, form.how is How.VARIANT and form.spelt in self._word.listed),
             (Rule.SPELLING, named and form.how is How.VARIANT),
             (Rule.CASE, named),
             (Rule.VERB, not form.noun),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.matching.engine import compile_watchlists
 from monitor.matching.evaluating import Reader, read_article
+from monitor.matching.expanding import rules
 from monitor.matching.expressions import AtLeast, Has, Kind, Near, TermSet, Where, Without
 from monitor.matching.passages import MadeTokens
 from monitor.matching.phrases import FILLERS, MOST_FILLERS, compile_phrase, read_whole
@@ -147,6 +148,12 @@ class Explanation:
     def misses(self) -> tuple[Miss, ...]:
         """What came nearest, over all clauses."""
         return _nearest(_misses(self.seen)) if not self.seen.holds else ()
+
+    def rules(self, evidence: Evidence) -> tuple[str, ...]:
+        """Name the rules by which the words of a sighting count; a word that stands as it was written needs none."""
+        terms = {term.text: term for term in _terms_of(self.watchlist.clause)}
+        found = (one for mention in evidence.mentions for one in rules(terms[mention.term], mention.text))
+        return tuple(dict.fromkeys(f"{one.rule} of form {one.verb}" if one.verb else str(one.rule) for one in found))
 
     def place(self, field: str, start: int) -> Place:
         """Say in which paragraph and sentence a place of the article lies."""

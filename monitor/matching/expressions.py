@@ -35,10 +35,11 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word or phrase as an analyst wrote it."""
+    """One word or phrase as an analyst wrote it; ``aliases`` are spellings of its words, a group a name."""
 
     text: str
     kind: Kind = Kind.PLAIN
+    aliases: tuple[tuple[str, ...], ...] = ()
 
     def __hash__(self) -> int:
         """Hash the text alone, which is quick: few terms of one text differ in kind."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, groupby, islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 from monitor.matching.expressions import Kind
@@ -17,11 +17,12 @@ from monitor.model import How
 from monitor.text import latin
 from monitor.text.arabic import cuts, has_article
 from monitor.text.families import alone, closed_family, family
+from monitor.text.letters import acronyms, is_letter, spelt_out
 from monitor.text.lexicon import aliases, gentilics, is_listed, key
 from monitor.text.tokens import Script, Token, has_tanwin, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.matching.expressions import Term
     from monitor.text.forms import Form
@@ -47,6 +48,7 @@ class Reading(StrEnum):
     CLOSED = "with ال"
     EXACT = "as written"
     ACRONYM = "acronym"
+    LETTER = "name of a letter"
     NUMBER = "number"
     LATIN = "word and its endings"
     LATIN_NAME = "name"
@@ -58,6 +60,7 @@ class Word:
 
     ``needs``: particles that must stand before it. ``varies``: other spellings of a name count. ``is_name``: no tanwin.
     ``sign``: what joins it to the word before it, when that is more than a space or dash (24/7, أ.ش.أ).
+    ``listed``: those of the forms that are spellings from a list.
     """
 
     spelt: str
@@ -69,6 +72,7 @@ class Word:
     is_name: bool = False
     needs: frozenset[str] = frozenset()
     sign: str = ""
+    listed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,16 @@ def read_term(term: Term) -> ReadTerm:
         return ReadTerm(term, (), is_name=False)
     names = _name_places(tokens, term.kind)
     single = len(tokens) == 1
-    words = (_read_word(token, term.kind, named=place in names, single=single) for place, token in enumerate(tokens))
+    lettered = term.kind is not Kind.EXACT
+    spelt_out = _letter_places(tokens) if lettered else frozenset()
+    words = (
+        _letter(token.spelt, (token.spelt,))
+        if place in spelt_out
+        else _read_word(token, term, named=place in names, single=single)
+        for place, token in enumerate(tokens)
+    )
     as_written = tuple(words) if single else tuple(map(_in_phrase, words, tokens))
-    distinct = tuple(dict.fromkeys(islice(_spacings(as_written), MOST_SPELLINGS)))
+    distinct = tuple(dict.fromkeys(islice(_spacings(as_written, lettered=lettered), MOST_SPELLINGS)))
     return ReadTerm(term, distinct, is_name=term.kind is Kind.NAME and len(tokens) > 1)
 
 
@@ -103,7 +114,7 @@ def describe(term: Term) -> str:
     if not read.spellings:
         return "no word in it"
     said = [f"{word.spelt}: {word.reading}{_forms(word)}" for word in read.spellings[0]]
-    others = ["".join(f"{word.spelt} " for word in spelling).strip() for spelling in read.spellings[1:]]
+    others = dict.fromkeys(" ".join(word.spelt for word in spelling) for spelling in read.spellings[1:])
     return " · ".join([*said, *([f"also spaced {', '.join(others)}"] if others else [])])
 
 
@@ -130,18 +141,44 @@ def _name_places(tokens: Sequence[Token], kind: Kind) -> frozenset[int]:
     return frozenset(found)
 
 
+def _letter_places(tokens: Sequence[Token]) -> frozenset[int]:
+    """Find runs of letters' names: two and more that are an acronym, or one before a number (إس-400)."""
+    found: set[int] = set()
+    for first, last in _runs(tokens):
+        before_number = last < len(tokens) and tokens[last].script is Script.NUMBER
+        if (last - first > 1 or before_number) and acronyms(tuple(one.spelt for one in tokens[first:last])):
+            found.update(range(first, last))
+    return frozenset(found)
+
+
+def _runs(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    """List the longest runs of letters' names."""
+    place = 0
+    for is_name, some in groupby(tokens, key=lambda one: one.script is Script.ARABIC and is_letter(one.spelt)):
+        length = len(list(some))
+        if is_name:
+            yield place, place + length
+        place += length
+
+
+def _letter(spelt: str, names: tuple[str, ...], sign: str = "") -> Word:
+    """Read the name of a letter: as written, or as any of the letter's names."""
+    forms = tuple(form for name in names for form in alone(name))
+    return Word(spelt, Script.ARABIC, Reading.LETTER, forms, sign=sign)
+
+
 def _in_phrase(word: Word, token: Token) -> Word:
     """Hold a phrase's word to the sign before it, and to a particle that is set apart from it (و«الجزيرة»)."""
     needs = word.needs | frozenset(token.prefix.removesuffix("ال"))
     return replace(word, sign=token.sign, needs=needs) if token.sign or needs != word.needs else word
 
 
-def _read_word(token: Token, kind: Kind, *, named: bool, single: bool) -> Word:
+def _read_word(token: Token, term: Term, *, named: bool, single: bool) -> Word:
     if token.script in {Script.NUMBER, Script.ADDRESS}:
         return Word(token.spelt, token.script, Reading.NUMBER)
     if token.script is Script.LATIN:
-        return _read_latin(token, kind)
-    return _read_arabic(token, kind, named=named, single=single)
+        return _read_latin(token, term.kind)
+    return _read_arabic(token, term, named=named, single=single)
 
 
 def _read_latin(token: Token, kind: Kind) -> Word:
@@ -151,8 +188,8 @@ def _read_latin(token: Token, kind: Kind) -> Word:
     return Word(token.spelt, token.script, reading)
 
 
-def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word:
-    spelt = _with_marks(token)
+def _read_arabic(token: Token, term: Term, *, named: bool, single: bool) -> Word:
+    spelt, kind = _with_marks(token), term.kind
     needs, base, articled = _taken_apart(token, spelt, single=single)
     strict = Article.REQUIRED if articled else Article.REFUSED
     loose = strict if single else Article.FREE
@@ -168,16 +205,24 @@ def _read_arabic(token: Token, kind: Kind, *, named: bool, single: bool) -> Word
             token.spelt, token.script, Reading.EXACT, alone(spelt), Article.FREE if token.prefix else Article.REFUSED
         )
     if named or (is_listed(token.spelt, "places") and token.key not in gentilics()):
-        return _with_aliases(_read_name(token, base, loose, needs, kind), base)
+        return _with_aliases(_read_name(token, base, loose, needs, kind), base, term.aliases)
     closed = single and articled and token.key not in gentilics()
-    return _with_aliases(_read_family(token, base, needs, closed=closed), base)
+    return _with_aliases(_read_family(token, base, needs, closed=closed), base, term.aliases)
 
 
-def _with_aliases(word: Word, base: str) -> Word:
+def spellings(text: str, groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Choose of groups of spellings, without article, those that have a word of a text."""
+    words = {token.key.removeprefix("ال") for token in tokenize(text)}
+    return tuple(group for group in groups if not words.isdisjoint(map(key, group)))
+
+
+def _with_aliases(word: Word, base: str, own: Sequence[tuple[str, ...]]) -> Word:
     """Add the listed spellings of a name, which rules of letters do not join."""
     known = {form.spelt for form in word.forms}
-    others = [one for one in aliases().get(key(base), ()) if one not in known]
-    return replace(word, forms=(*word.forms, *(replace(alone(one)[0], how=How.VARIANT) for one in others)))
+    groups = (aliases().get(key(base), ()), *(group for group in own if key(base) in map(key, group)))
+    others = [one for one in dict.fromkeys(chain.from_iterable(groups)) if one not in known]
+    forms = (*word.forms, *(replace(alone(one)[0], how=How.VARIANT) for one in others))
+    return replace(word, forms=forms, listed=frozenset(others)) if others else word
 
 
 def _read_family(token: Token, base: str, needs: frozenset[str], *, closed: bool) -> Word:
@@ -254,18 +299,26 @@ _ATTACHED: Final = {"في": "ب", "إلى": "ل"}
 _LEAST_JOINED: Final = 2
 
 
-def _spacings(spelling: tuple[Word, ...]) -> Iterator[tuple[Word, ...]]:
-    """Write a phrase in every spacing: pairs joined, compounds parted, في and إلى as particles."""
+def _spacings(spelling: tuple[Word, ...], *, lettered: bool) -> Iterator[tuple[Word, ...]]:
+    """Write a phrase in every spacing: pairs joined, compounds parted, في and إلى as particles.
+
+    ``lettered``: acronyms also by the names of their letters.
+    """
     if not spelling:
         yield ()
         return
-    for taken, head in _heads(spelling):
-        for rest in _spacings(spelling[taken:]):
+    for taken, head in _heads(spelling, lettered=lettered):
+        for rest in _spacings(spelling[taken:], lettered=lettered):
             yield (*head, *rest)
 
 
-def _heads(spelling: tuple[Word, ...]) -> Iterator[tuple[int, tuple[Word, ...]]]:
+def _heads(spelling: tuple[Word, ...], *, lettered: bool) -> Iterator[tuple[int, tuple[Word, ...]]]:
     first, following = spelling[0], spelling[1:2]
+    run = tuple(takewhile(lambda one: one.reading is Reading.LETTER, spelling))
+    if run:
+        yield len(run), run
+        yield from ((len(run), words) for words in _as_acronym(run))
+        return
     yield 1, (first,)
     if following and not following[0].sign:
         yield from ((2, (joined,)) for joined in _joined(first, following[0]))
@@ -273,6 +326,22 @@ def _heads(spelling: tuple[Word, ...]) -> Iterator[tuple[int, tuple[Word, ...]]]
             needs = following[0].needs | {_ATTACHED[first.spelt]}
             yield 2, (replace(following[0], needs=needs, sign=first.sign),)
     yield from ((1, parted) for parted in _parted(first))
+    if lettered and (first.reading is Reading.ACRONYM or (following and following[0].script is Script.NUMBER)):
+        yield from ((1, letters) for letters in _spelt_out(first.spelt, first.sign))
+
+
+def _as_acronym(run: tuple[Word, ...]) -> Iterator[tuple[Word, ...]]:
+    """Write names of letters as the acronym, and by the other names of its letters."""
+    for acronym in acronyms(tuple(one.spelt for one in run)):
+        yield (Word(acronym, Script.LATIN, Reading.ACRONYM, sign=run[0].sign),)
+        yield from _spelt_out(acronym, run[0].sign)
+
+
+def _spelt_out(acronym: str, sign: str) -> Iterator[tuple[Word, ...]]:
+    """Write an acronym by the names of its letters, with spaces or dots between."""
+    names = spelt_out(acronym)
+    if names:
+        yield tuple(_letter(some[0], some, "." if place else sign) for place, some in enumerate(names))
 
 
 def _joined(first: Word, second: Word) -> Iterator[Word]:

@@ -30,7 +30,8 @@ MOST_REMEMBERED: Final = 20_000
 """Distinct tokens kept analysed; then all are forgotten. Plain words are kept by the engine, as chunks."""
 
 _HEAD: Final = 3
-"""Letters by which most words are seen not to be among the forms: those that a body begins with, final ة also as ه."""
+"""Letters by which most words are seen not to be among the forms: those that a body begins with, final ة also as ه. A form
+of two letters is its own head."""
 
 LONGEST_WORD: Final = 40
 """Letters of the longest word that is taken apart; a longer run is noise."""
@@ -132,7 +133,7 @@ class Vocabulary:
                 continue
             if names and skeleton(body) in names:
                 return True
-            if body[:_HEAD] not in heads:
+            if body[:_HEAD] not in heads and body[: _HEAD - 1] not in heads:
                 continue
             if body in forms:
                 return True

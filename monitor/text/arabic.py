@@ -7,11 +7,12 @@ is taken apart here; the term's family is made in `families`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from monitor.text.folding import HAMZA_SEAT, fold
 from monitor.text.frequencies import uses
-from monitor.text.lexicon import is_listed
+from monitor.text.lexicon import is_listed, letter_names, plurals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,6 +88,8 @@ def agree(form: str, body: str, *, cut: bool = False, strict: bool = False) -> b
     if form[0] in _HAMZAS and body[0] == "ا" and (strict or (cut and len(form) < _LEAST_WITH_HAMZA)):
         return False
     last = (form[-1], body[-1])
+    if last == ("ا", "أ"):  # خطأ is no accusative of خط
+        return False
     if last == ("ى", "ي"):
         return len(form) >= _LEAST_WITH_HAMZA
     return last != ("ي", "ى")
@@ -134,14 +137,13 @@ def _proclitics(whole: str, fixed: int) -> Iterator[Cut]:
         body = whole[off:]
         if off < fixed or not body or not whole.startswith(joint + particle):
             continue
-        whole_word = body == _HOUSE or is_listed(body, "function_words")
-        long_enough = off <= fixed or len(body) >= _LEAST_AFTER_LETTER or whole_word
-        if long_enough and (particle != "س" or body[0] in _PRESENT):
+        if (off <= fixed or _may_stand(body)) and (particle != "س" or body[0] in _PRESENT):
             yield Cut(joint, particle, False, body, "", off)  # noqa: FBT003 - no article
     for joint, particle, off in _articles(whole, fixed):
-        least = _LEAST_AFTER_LETTER if joint or particle else _LEAST_AFTER_ARTICLE
-        if off >= fixed and len(whole) - off >= (1 if off == fixed else least) and (fixed or key not in _NO_ARTICLE):
-            yield Cut(joint, particle, True, whole[off:], "", off)  # noqa: FBT003 - the article
+        body = whole[off:]
+        long_enough = len(body) >= _LEAST_AFTER_ARTICLE if not (joint or particle) else _may_stand(body)
+        if off >= fixed and (long_enough or (body and off == fixed)) and (fixed or key not in _NO_ARTICLE):
+            yield Cut(joint, particle, True, body, "", off)  # noqa: FBT003 - the article
 
 
 def _articles(whole: str, fixed: int) -> Iterator[tuple[str, str, int]]:
@@ -160,6 +162,21 @@ def _articles(whole: str, fixed: int) -> Iterator[tuple[str, str, int]]:
             yield joint, "ل", len(joint) + 1  # للاذقية: ل + ال + لاذقية
 
 
+def _may_stand(body: str) -> bool:
+    """Tell what may stand behind a particle: three letters, or a shorter word that is listed."""
+    return _is_long(body) or body == _HOUSE or is_listed(body, "function_words") or body in _letters()
+
+
+def _is_long(body: str) -> bool:
+    return len(body) >= _LEAST_AFTER_LETTER or (len(body) > 1 and fold(body).text in plurals())
+
+
+@cache
+def _letters() -> frozenset[str]:
+    """Collect the names of letters, before which a particle may stand (لإف بي آي)."""
+    return frozenset(name for names in letter_names().values() for name in names)
+
+
 def _is_rarer(bare: str) -> bool:
     """Tell قاعده, a misspelt قاعدة, from مظاهره, his مظاهر: people write the word without ة less often than with it."""
     plain = fold(bare).text
@@ -174,5 +191,5 @@ def _enclitics(cut: Cut) -> Iterator[tuple[str, str]]:
     if cut.article:
         return
     for enclitic in ENCLITICS:
-        if body.endswith(enclitic) and len(body) - len(enclitic) >= _LEAST_AFTER_LETTER:
+        if body.endswith(enclitic) and _is_long(body[: -len(enclitic)]):
             yield body[: -len(enclitic)], enclitic

@@ -39,7 +39,7 @@ def family(word: str) -> tuple[Form, ...]:
     relatives = _relatives(word, letters)
     best: dict[tuple[str, bool, bool, bool, tuple[str, ...]], Form] = {}
     for one in (form(word, How.EXACT, present=letters[0] in "يتن"), *_members(word, letters)):
-        if one.spelt not in relatives and _is_own(one.spelt):
+        if one.spelt not in relatives and (_is_own(one.spelt) or _is_plural_of_own(one.spelt, relatives)):
             continue
         place = (one.spelt, one.free, one.bound, one.noun, one.marks)
         if place not in best or (_RANK[one.how], one.weak) < (_RANK[best[place].how], best[place].weak):
@@ -138,6 +138,12 @@ def _is_noun_too(letters: str) -> bool:
     """Tell تعاون and مقاتل, verb and noun in one, from انسحب and يسلم, which are verbs only."""
     noun_shaped = bool(stems(letters)) and len(letters) > _ROOT
     return noun_shaped or (letters[0] not in "ياأ" and not letters.endswith(("وا", "ت")))
+
+
+def _is_plural_of_own(spelt: str, relatives: frozenset[str]) -> bool:
+    """Tell طائرات, plural of طائرة, from the family of طائر."""
+    singular = spelt[:-2] + "ة"
+    return spelt.endswith("ات") and singular not in relatives and is_listed(singular, "own_words")
 
 
 def _is_own(spelt: str) -> bool:

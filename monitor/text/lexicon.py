@@ -58,6 +58,12 @@ def verbs() -> tuple[tuple[str, str], ...]:
 
 
 @cache
+def letter_names() -> dict[str, tuple[str, ...]]:
+    """Map each Latin capital to its names in Arabic, the usual one first."""
+    return {line[0]: tuple(line[1:]) for line in _lines("letter_names")}
+
+
+@cache
 def third_form() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Map the key of a verb of form III with a noun فعال, and of its verbal nouns, to (past, verbal nouns)."""
     return {key(word): (line[0], tuple(line[1:])) for line in _lines("third_form") for word in line}

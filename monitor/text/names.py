@@ -117,6 +117,7 @@ def is_ordinary(word: str) -> bool:
 def _is_known(plain: str) -> bool:
     return (
         _is_tabled(plain)
+        or (plain.endswith("ي") and _is_tabled(plain[:-1]))
         or _takes_article(plain)
         or is_listed(plain, *_ONE_SPELLING, "own_words", "function_words", "common_words")
     )

@@ -21,6 +21,9 @@ _LONG: Final = frozenset("اويىءأإآئؤة")
 _ADJECTIVE: Final = 0.05
 """Share of uses with ال from which on a word is no construct, and is an adjective."""
 
+_MUCH: Final = 3
+"""Times that people must write a singular as often as what looks like its dual."""
+
 _THREE, _FOUR, _FIVE = 3, 4, 5
 
 
@@ -43,7 +46,7 @@ def lemmas(word: str) -> tuple[str, ...]:
         return (*listed, word) if _has_sound_plural(word) else listed  # مزارع: farms, a farmer
     if key(word) in plurals() or is_listed(word, "own_words"):
         return (word,)
-    found = tuple(_sound_singulars(word))
+    found = tuple(_accusatives(word)) or tuple(_sound_singulars(word))
     if not found and not _has_sound_plural(word):
         found = tuple(filter(is_written, _pattern_singulars(word)))
     return found or tuple(_without_ending(word)) or (word,)
@@ -216,19 +219,21 @@ def _five_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # n
         yield f"{one}{two}ا{three}ي{five}", False
 
 
+def _accusatives(word: str) -> Iterator[str]:
+    """Undo the ا of the accusative: شهورا, but not كندا."""
+    if len(word) >= _FOUR and word[-1] == "ا" and _is_likelier(word[:-1], word) and not article_share(key(word)):
+        yield from lemmas(word[:-1])
+
+
 def _sound_singulars(word: str) -> Iterator[str]:
     """Undo ات, ون, ين and the dual where the rest has the shape of a word that takes them."""
-    if word.endswith(("تان", "تين")) and len(word) > _FIVE:
+    if word.endswith(("تان", "تين")) and (len(word) > _FIVE or _is_likelier(word[:-3] + "ة", word[:-2])):
         yield word[:-3] + "ة"
     elif word.endswith("ان") and len(word) >= _FIVE:
         if is_written(word[:-2]) and uses(key(word[:-2] + "ين")) >= uses(key(word)):  # حزبان, but not دوران
             yield word[:-2]
     elif word.endswith("ات") and len(word) >= _FIVE:
-        stem = word[:-2]
-        alone = _takes_at_alone(stem)
-        yield from [stem] if alone else [stem + "ة"]
-        if alone and stem.startswith("م") and is_written(stem + "ة"):  # مدرسات, but مطارات
-            yield stem + "ة"
+        yield from _of_at(word[:-2])
     elif word.endswith(("ون", "ين")) and len(word) > _FIVE - 1:
         stem = word[:-2]
         nisba_like = stem.endswith("ي") and len(stem) >= _THREE
@@ -239,30 +244,46 @@ def _sound_singulars(word: str) -> Iterator[str]:
         yield word[:-1]
 
 
+def _of_at(stem: str) -> Iterator[str]:
+    """Find what has its plural in ات: مطار, عقوبة, both of كتيب and كتيبة, by which of them people write with ال."""
+    common = {stem + "ة": uses("ال" + key(stem + "ة")), stem: uses("ال" + key(stem)) if len(stem) >= _FOUR else 0.0}
+    most = max(common.values())
+    if _is_third(stem):
+        yield stem + "ة"
+    elif _has_sound_plural(stem):  # مدرسات, whom their masculine finds too
+        yield from (stem, stem + "ة")
+    elif most:
+        yield from (one for one, times in common.items() if times * 2 >= most)
+    else:
+        yield stem if len(stem) >= _FOUR and stem[-2] in "اي" and stem[1] != "ا" else stem + "ة"
+
+
 def _without_ending(word: str) -> Iterator[str]:
-    """Undo the accusative, the dual and the construct, where people write what is left more often."""
+    """Undo the dual and the construct, where people write what is left more often."""
     stem, last = word[:-1], word[-1]
     if len(word) < _FOUR:
         return
-    if last == "ا" and _is_likelier(stem, word) and not article_share(key(word)):  # شهورا, but not كندا
-        yield from lemmas(stem)
-    elif word.endswith("ين") and len(word) >= _FIVE and _is_likelier(word[:-2], word) and is_written(word[:-2] + "ان"):
+    if word.endswith("ين") and len(word) >= _FIVE and _is_likelier(word[:-2], word, _MUCH):  # هجومين
         yield word[:-2]
-    elif word.endswith(("تا", "تي")) and len(word) >= _FIVE and _is_likelier(word[:-2] + "ة", word):  # قاعدتا
+    elif word.endswith(("تا", "تي")) and _is_likelier(word[:-2] + "ة", word):  # قاعدتا
         yield word[:-2] + "ة"
-    elif last in "وي" and _has_sound_plural(stem) and article_share(key(word)) < _ADJECTIVE:  # مراقبو, but not مصرفي
+    elif _is_construct(stem, word) or (last == "ة" and _is_adjective(stem, word)):
         yield stem
-    elif (
-        last == "ة"
-        and _is_person(stem)
-        and not _is_third(stem)
-        and min(article_share(key(stem)), article_share(key(word))) >= _ADJECTIVE
-    ):
-        yield stem  # سريعة, but not قبيلة beside قبيل
 
 
-def _is_likelier(stem: str, word: str) -> bool:
-    return is_written(stem) and uses(key(stem)) > uses(key(word))
+def _is_construct(stem: str, word: str) -> bool:
+    """Tell مراقبو, which takes no ال, from the adjective مصرفي."""
+    return word[-1] in "وي" and _has_sound_plural(stem) and article_share(key(word)) < _ADJECTIVE
+
+
+def _is_adjective(stem: str, feminine: str) -> bool:
+    """Tell سريع and سريعة from قبيل beside قبيلة: both take ال."""
+    often = min(article_share(key(stem)), article_share(key(feminine)))
+    return _is_person(stem) and not _is_third(stem) and often >= _ADJECTIVE
+
+
+def _is_likelier(stem: str, word: str, times: float = 1) -> bool:
+    return is_written(stem) and uses(key(stem)) > times * uses(key(word))
 
 
 def _has_sound_plural(word: str) -> bool:
@@ -272,13 +293,6 @@ def _has_sound_plural(word: str) -> bool:
 def is_written(word: str) -> bool:
     """Tell a word that the table of common words knows, with the article or without."""
     return any(map(uses, (key(word), "ال" + key(word))))
-
-
-def _takes_at_alone(stem: str) -> bool:
-    """Tell مطار and انتخاب (plural in ات, no ة) from عقوبة and طائرة."""
-    if len(stem) < _FOUR:
-        return False
-    return (stem[-2] in "اي" and stem[1] != "ا") or (stem.startswith("م") and len(stem) == _FOUR)
 
 
 def _pattern_singulars(word: str) -> Iterator[str]:

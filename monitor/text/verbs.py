@@ -24,10 +24,14 @@ _WEAK: Final = frozenset("اويىءأإآئؤة")
 _FATHA: Final = "\u064e"
 _DAMMA: Final = "\u064f"
 _KASRA: Final = "\u0650"
+_SUKUN: Final = "\u0652"
 _SHORTEST: Final = 3
 _PREFIXES: Final = ("ي", "ت", "ن")
 _RESEATED: Final = {"ي": "و", "ئ": "أ"}
 """What the second root letter but one of a verbal noun is in its verb."""
+
+_REDONE: Final = {"ى": "ي", "أ": "ؤ"}
+"""What a verb's last letter is in its verbal noun, in forms V and VI."""
 
 _PERSONS: Final = {"ي": ("", "ون", "وا", "ان", "ا", "و"), "ت": ("", "ان", "ا"), "ن": ("",)}
 """The endings of the present behind each prefix: he and they, she, we."""
@@ -194,9 +198,17 @@ def _of_third(past: str) -> Stem:
     )
 
 
+def _vowelless(stem: Stem) -> Stem:
+    """Make form IV, whose first root letter has no vowel (أجْلى, not أجّل), unless the root is doubled."""
+    doubled = stem.past.endswith(SHADDA)
+    past = stem.past if doubled else stem.past[:2] + _SUKUN + stem.past[2:]
+    return replace(stem, past=past, damma=True)
+
+
 def _beside_first(stem: Stem) -> Stem:
     """Doubt the present of form IV where it is form I's too, and people write that more: يخرج is of خرج, not أخرج."""
-    fourth, first = key(stem.past), key(stem.past[1:])
+    fourth = key(stem.past)
+    first = fourth[1:]
     same = key(stem.present) == first and first[0] != "و"
     often = sum(map(uses, (first, first + "ت"))) >= _OFTEN * sum(map(uses, (fourth, fourth + "ت"))) > 0
     return replace(stem, doubtful="".join(_PREFIXES)) if same and often else stem
@@ -215,8 +227,8 @@ def _sixth(noun: str) -> Iterator[Stem]:
 
 
 def _undone(last: str) -> str:
-    """Give the verb's last letter: ى where the noun of forms V and VI ends with ي."""
-    return "ى" if last == "ي" else last
+    """Give the verb's last letter: in forms V and VI ى where the noun ends with ي, أ where it ends with ؤ."""
+    return {"ي": "ى", "ؤ": "أ"}.get(last, last)
 
 
 def _fourth(noun: str) -> Iterator[Stem]:
@@ -225,7 +237,7 @@ def _fourth(noun: str) -> Iterator[Stem]:
     if noun[2] == "ا" and noun[4] == "ة":  # إقالة
         yield Stem("أ" + noun[1:4], noun[1] + "ي" + noun[3], passive=f"أ{noun[1]}ي{noun[3]}", damma=True)
     elif noun[3] == "ا" and noun[0] == "إ":
-        yield from (_beside_first(replace(stem, damma=True)) for stem in _long("أ" + noun[1:], weak_at=1))
+        yield from (_beside_first(_vowelless(stem)) for stem in _long("أ" + noun[1:], weak_at=1))
 
 
 def _seventh_to_tenth(noun: str) -> Iterator[Stem]:
@@ -281,7 +293,8 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
                 yield noun
         if past[0] in "اأ":
             head = ("إ" if past[0] == "أ" else "ا") + past[1:]
-            yield head[:-1] + ("اء" if head[-1] in "ىيأئ" else "ا" + head[-1])
+            for one in (head, head[:1] + "ي" + head[2:], head[:3] + "ي" + head[4:]):  # أوقف, إيقاف; استولى, استيلاء
+                yield one[:-1] + ("اء" if one[-1] in "ىيأئ" else "ا" + one[-1])
             yield head[:-3] + "ئ" + head[-2] + "ا" + head[-1]
             yield head[:-2] + "يا" + head[-1]
             yield head + "ا" + head[-1]
@@ -291,7 +304,8 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
         if len(past) == _SHORTEST + 1 and past[1] in "او" and past != verb:  # عامل alone is a worker, not معاملة
             yield f"م{past[0]}ا{past[2:]}ة"
         if past[0] == "ت":
-            yield from (past, past[:-1] + "ي") if past[-1] in "ىي" else (past, past + "ي")
+            yield from (past[:-1] + last for last in (past[-1], *_REDONE.get(past[-1], "")))
+            yield past + "ي"
         if len(past) == _SHORTEST + 1:
             yield past + "ة"
 

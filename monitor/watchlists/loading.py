@@ -49,7 +49,9 @@ class Loaded:
 
 
 def load_watchlists(path: Path) -> Loaded:
-    """Load the watchlists of a file, or of all ``*.yaml`` and ``*.yml`` directly in a folder, which share concepts.
+    """Load the watchlists of a file, or of all ``*.yaml`` and ``*.yml`` directly in a folder.
+
+    They share concepts and aliases.
 
     Raises:
         Problems: nothing can be used; holds every error and warning found, over all files.
@@ -58,7 +60,9 @@ def load_watchlists(path: Path) -> Loaded:
     traps: list[Problem] = []
     documents = _documents(path, traps)
     entries = [found for document in documents for found in _entries(document, problems)]
-    reader = Reader(_concepts(documents, problems), problems)
+    concepts, aliases = (_named(documents, key, what, problems) for key, what in _SHARED.items())
+    reader = Reader(concepts, aliases, problems)
+    reader.read_aliases()
     reader.read_concepts()
     clauses = [reader.read_watchlist(place) for document in documents for place in _mappings(document)]
     places = _places(entries, problems)
@@ -157,16 +161,21 @@ def _mappings(document: Document) -> list[Place]:
     return [place for place in places if isinstance(place.value, dict)]
 
 
-def _concepts(documents: Sequence[Document], problems: list[Problem]) -> dict[str, Place]:
-    concepts: dict[str, Place] = {}
+_SHARED: Final = {"concepts": "concept", "aliases": "alias"}
+"""What all files share by name: the key, and what one of them is called."""
+
+
+def _named(documents: Sequence[Document], key: str, what: str, problems: list[Problem]) -> dict[str, Place]:
+    """Collect what stands by name below a key of any file."""
+    found: dict[str, Place] = {}
     for root in map(Place, documents):
-        names = (root / "concepts").value if "concepts" in root else None
+        names = (root / key).value if key in root else None
         for name in names if isinstance(names, dict) else ():
-            place = root / "concepts" / name
-            if concepts.setdefault(name, place) != place:
-                message = f"concept {name!r} stands twice (first in {concepts[name]}); rename one or join them"
+            place = root / key / name
+            if found.setdefault(name, place) != place:
+                message = f"{what} {name!r} stands twice (first in {found[name]}); rename one or join them"
                 problems.append(place.problem(message, at_key=True))
-    return concepts
+    return found
 
 
 def _unused(reader: Reader) -> Iterator[Problem]:

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from monitor.documents import did_you_mean
+from monitor.matching import spellings
 from monitor.matching.expressions import AtLeast, Clause, Has, Kind, Near, Term, TermSet, Where, Without
+from monitor.text.arabic import has_article
+from monitor.text.tokens import Script, tokenize
 from monitor.watchlists.schema import Entry
 
 if TYPE_CHECKING:
@@ -86,18 +89,44 @@ class Place:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads expressions that share ``concepts``; ``problems`` grows as it goes.
+    """Reads expressions that share ``concepts`` and ``aliases``; ``problems`` grows as it goes.
 
     What a method returns may be used only if no error is among the problems: a faulty part is left out of it.
     ``written`` are the terms, each once where it stands; ``used`` the concepts that something refers to.
     """
 
     concepts: Mapping[str, Place]
+    aliases: Mapping[str, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     written: list[tuple[Place, Term]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    _groups: list[tuple[str, ...]] = field(default_factory=list)
     _known: dict[str, TermSet] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
+
+    def read_aliases(self) -> None:
+        """Read the spellings of names; terms that are read later have them."""
+        first: dict[str, Place] = {}
+        for name, place in self.aliases.items():
+            group = [self._spelling(item, first) for item in self._items(place)]
+            if len(group) == 1:
+                self._tell(place, "one spelling alone is no alias; add another, or take the group out", key=True)
+            self._groups.append(tuple(filter(None, group)))
+            if not name.strip():
+                self._tell(place, "aliases: gives each group a name, such as its usual spelling", key=True)
+
+    def _spelling(self, place: Place, first: dict[str, Place]) -> str:
+        """Read one spelling: a single Arabic word; its article is left out."""
+        text = place.value.strip() if isinstance(place.value, str) else ""
+        words = tokenize(text)
+        if len(words) != 1 or words[0].script is not Script.ARABIC or words[0].prefix:
+            message = f"an alias is one Arabic word; {_shown(place.value)} is none (several words: a concept with any:)"
+            self._tell(place, message)
+            return ""
+        bare = words[0].spelt.removeprefix("ال") if has_article(words[0].spelt) else words[0].spelt
+        if first.setdefault(bare, place) != place:
+            self._tell(place, f"«{text}» stands twice among the aliases (first in {first[bare]}); join the groups")
+        return bare
 
     def read_concepts(self) -> None:
         """Read every concept, so that those which nobody uses are checked too."""
@@ -295,7 +324,7 @@ class Reader:
             return self._reference(place, text, kind)
         elif not any(one.isalnum() for one in text):
             self._tell(place, f"«{text}» holds no letter and no digit, so no text could match it; write a word")
-        term = Term(text, kind)
+        term = Term(text, kind, () if kind is Kind.EXACT else spellings(text, self._groups))
         self.written.append((place, term))
         return TermSet(text, (term,))
 

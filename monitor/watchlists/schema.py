@@ -128,6 +128,8 @@ class File(Strict):
 
     version: str = VERSION
     """Of the language."""
+    aliases: dict[str, Any] = Field(default_factory=dict)
+    """Groups of spellings of one name, each under a name for people; where a term has one of them, all count."""
     concepts: dict[str, Any] = Field(default_factory=dict)
     """Named sets of terms, used as `$name`."""
     watchlists: tuple[Entry, ...] = ()

@@ -22,7 +22,7 @@ _BLANK_SIGNS: Final = "".join(sign for sign in map(chr, range(0x80, 0xFFFF)) if 
 _MARGIN: Final = re.compile(rf"[ \t{_UNSEEN}{_SPACES}]*(?:-[ \t{_UNSEEN}{_SPACES}]+)*")
 _INVISIBLE: Final = re.compile(f"[{_UNSEEN}{_SPACES}]")
 _KEYS: Final = (
-    "version|concepts|watchlists|id|name|severity|owner|labels|status|expires|only|match|terms|except|examples|alert|"
+    "version|aliases|concepts|watchlists|id|name|severity|owner|labels|status|expires|only|match|terms|except|examples|alert|"
     "quiet|any|all|near|none|at_least|of|within|ordered|in|exact|source|lang|tier|desk"
 )
 _LISTS: Final = "terms|except|any|all|none|near|of|name|exact|alert|quiet"
