@@ -30,8 +30,9 @@ MOST_REMEMBERED: Final = 20_000
 """Distinct tokens kept analysed; then all are forgotten. Plain words are kept by the engine, as chunks."""
 
 _HEAD: Final = 3
-"""Letters by which most words are seen not to be among the forms: those that a body begins with, final ة also as ه. A form
-of two letters is its own head."""
+"""Letters by which most words are seen not to be among the forms: those that a body begins with, final ة also as ه.
+
+A form of two letters is its own head."""
 
 LONGEST_WORD: Final = 40
 """Letters of the longest word that is taken apart; a longer run is noise."""

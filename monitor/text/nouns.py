@@ -124,9 +124,10 @@ def _masculine(noun: str) -> Iterator[Form]:
         yield form(stem + "ات", How.INFLECTED)
     if stem == noun:
         yield form(noun + "ا", How.INFLECTED)
-        for ending in ("ان", "ين", "ون"):
+        many = len(noun) >= _FOUR  # زيتون is no plural of زيت
+        for ending in ("ان", "ين", "ون") if many else ("ان", "ين"):
             yield form(noun + ending, How.INFLECTED, bound=False)
-        for ending in ("ا", "و", "ي"):
+        for ending in ("ا", "و", "ي") if many else ("ا", "ي"):
             yield _construct(noun + ending)
         if _is_person(noun) and key(noun + "ة") not in plurals():  # قبيلة has its قبائل, and is not of قبيل
             yield from _feminine_of(noun)
@@ -162,9 +163,9 @@ def _broken(plural: str, *, sure_hamza: bool) -> Iterator[Form]:
         yield form(plural[:-1] + "ا", How.INFLECTED, free=False)
     elif plural.endswith("ء"):
         yield form(seat_hamza(plural), How.INFLECTED, free=False)
-    elif plural.endswith(("ات", "ون")):
-        yield from (form(plural[:-2] + end, How.INFLECTED) for end in ("ين", "و", "ي") if plural.endswith("ون"))
-    elif not plural.endswith("ا"):
+    elif plural.endswith("ون") and len(plural) > _FOUR:  # بنون, but not قرون
+        yield from (form(plural[:-2] + end, How.INFLECTED) for end in ("ين", "و", "ي"))
+    elif not plural.endswith(("ا", "ات", "ون")):
         tanwin = form(plural + "ا", How.INFLECTED, bound=False)
         yield _sure(tanwin) if sure_hamza else tanwin
 

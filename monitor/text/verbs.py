@@ -72,10 +72,14 @@ def stems(noun: str) -> list[Stem]:
 
 
 def _is_written(noun: str, stem: Stem) -> bool:
-    """Tell a verb from what a shape alone would make of a name: people write the noun, or the verb, or both."""
+    """Tell a verb from what a shape alone would make of a name: people write the noun, or the verb, or both.
+
+    Where noun and verb look the same (تعاون), what is written must be one of them for sure: تعلن is of إعلان.
+    """
     past, present = key(stem.past), key(stem.present)
     persons = (past + "ت", past + "وا", *(prefix + present for prefix in _PREFIXES))
-    return any(map(uses, (key(noun), "ال" + key(noun), *persons)))
+    alone = () if key(noun) == past else (key(noun),)
+    return any(map(uses, (*alone, "ال" + key(noun), *persons)))
 
 
 def siblings(noun: str) -> list[str]:
@@ -126,7 +130,8 @@ def verbal_nouns(verb: str) -> list[str]:
         forms = [one for stem in stems(noun) for one in conjugate(stem, How.INFLECTED)]
         if any(one.spelt == letters and one.free and not (one.weak and not marked) for one in forms):
             found.append(noun)
-    return [noun for noun in found if any(map(uses, (key(noun), "ال" + key(noun))))] or found
+    written = [noun for noun in found if any(map(uses, (key(noun), "ال" + key(noun))))] or found
+    return list(dict.fromkeys(one for noun in written for one in (noun, *siblings(noun))))
 
 
 def _weaken(found: Form, mark: str) -> Form:
@@ -288,8 +293,8 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
     """Guess the verbal nouns of a verb; `verbal_nouns` keeps those whose verb it really is."""
     for past in _pasts(verb):
         if len(past) == _SHORTEST:
-            noun = f"ت{past[:2]}ي{past[2]}"
-            if marked or (past != verb and uses(key(noun)) and not _is_first(past)):  # يدرّب, without its mark
+            noun = f"ت{past[:2]}ية" if past[-1] in "ىي" else f"ت{past[:2]}ي{past[2]}"
+            if marked or (past != verb and uses(key(noun))):  # يدرّب, without its mark
                 yield noun
         if past[0] in "اأ":
             head = ("إ" if past[0] == "أ" else "ا") + past[1:]
@@ -301,7 +306,7 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
             yield head + "ة"
         if key(past) in third_form():
             yield from third_form()[key(past)][1]
-        if len(past) == _SHORTEST + 1 and past[1] in "او" and past != verb:  # عامل alone is a worker, not معاملة
+        if len(past) == _SHORTEST + 1 and past[1] in "او":
             yield f"م{past[0]}ا{past[2:]}ة"
         if past[0] == "ت":
             yield from (past[:-1] + last for last in (past[-1], *_REDONE.get(past[-1], "")))
@@ -310,18 +315,25 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
             yield past + "ة"
 
 
-def _is_first(past: str) -> bool:
-    """Tell a listed verb of form I, whose present is that of form II without its marks."""
-    return key(past) in _listed_persons()
-
-
 def _pasts(verb: str) -> Iterator[str]:
     """Undo the persons: ينسحبون, انسحبت, انسحبوا are of انسحب. A present of form IV and of form I look the same."""
     for ending in ("", "ون", "وا", "ان", "تا", "ت", "ا"):
         body = verb.removesuffix(ending) if ending else verb
         if not verb.endswith(ending) or len(body) < _SHORTEST:
             continue
-        if body[0] in "يت" and len(body) > _SHORTEST:
-            yield from (body[1:], "ا" + body[1:])
+        if body[0] in "يتن" and len(body) > _SHORTEST:
+            yield from _of_present(body[1:], dropped=ending[:1] == "و")
         if body[0] != "ي":
             yield body
+            if body[-2] == "ي":  # أقيل is of أقال
+                yield f"{body[:-2]}ا{body[-1]}"
+            if ending in {"ت", "تا", "وا"}:  # استولت is of استولى
+                yield body + "ى"
+
+
+def _of_present(stem: str, *, dropped: bool) -> Iterator[str]:
+    """Give the pasts that a present without its prefix may have; ``dropped``: a last ي may be gone before و."""
+    for one in (stem, stem + "ي") if dropped else (stem,):
+        yield from (one, "ا" + one, "أ" + one)
+        if one[-2:-1] == "ي":  # يستعيد is of استعاد
+            yield from (head + one[:-2] + "ا" + one[-1] for head in ("ا", "أ"))
