@@ -113,11 +113,9 @@ def test_a_family_has_its_members_and_no_others(word: str, has: str, has_not: st
     assert not set(has_not.split()) & spelt(word)
 
 
-@pytest.mark.parametrize("pair", sorted((one, many) for rows in plurals().values() for one, many in rows))
-def test_listed_plurals_work_both_ways(pair: tuple[str, str]) -> None:
-    singular, plural = pair
-    assert plural in spelt(singular)
-    assert singular in spelt(plural)
+def test_listed_plurals_work_both_ways() -> None:
+    pairs = sorted((one, many) for rows in plurals().values() for one, many in rows)
+    assert not [(one, many) for one, many in pairs if many not in spelt(one) or one not in spelt(many)]
 
 
 @pytest.mark.parametrize(
