@@ -26,8 +26,9 @@ chaos: $(VENV)/.dev ## forty kills over five hundred real articles (needs SHARED
 eval: $(VENV)/.dev ## how well terms find what analysts mean, on labelled data (needs SHARED)
 	@$(BIN)/python -m tests.eval $(ARGS)
 
-bench: $(VENV)/.dev ## a check of a thousand watchlists by phase; articles a second against 10 to 10,000 (needs SHARED)
+bench: $(VENV)/.dev ## checks by phase, hostile texts, articles a second against 10 to 10,000 watchlists (needs SHARED)
 	@$(BIN)/python -m tests.bench.check
+	@$(BIN)/python -m tests.bench.hostile
 	@$(BIN)/python -m tests.bench.matching $(ARGS)
 
 screens: $(VENV)/.dev ## the pictures of the README, taken by Chromium
