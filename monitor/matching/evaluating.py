@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise, permutations
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.matching.expressions import AtLeast, Has, Near, Where, Without
@@ -30,6 +31,7 @@ TITLE_BONUS: Final = 5
 BEST: Final = 100
 
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
+_first: Final = attrgetter("first")
 
 
 def read_article(article: Article) -> Iterator[Passage]:
@@ -212,13 +214,13 @@ class Reader:
 
 def _chains(operands: Sequence[Sequence[Spot]], *, ordered: bool) -> Iterator[tuple[int, tuple[Spot, ...]]]:
     """Give the tightest way through one mention of each operand, for each order that they may have in the text."""
-    if all(len(spots) == 1 for spots in operands):
-        chain = tuple(spots[0] for spots in operands)
+    if max(map(len, operands)) == 1:
+        chain = [spots[0] for spots in operands]
         if not ordered:
-            chain = tuple(sorted(chain, key=lambda spot: spot.first))
+            chain.sort(key=_first)
         steps = [spot.first - before.last - 1 for before, spot in pairwise(chain)]
         if min(steps) >= 0:
-            yield sum(steps), chain
+            yield sum(steps), tuple(chain)
         return
     for order in (operands,) if ordered else permutations(operands):
         if found := _tightest(order):
@@ -320,7 +322,7 @@ def _step(
 
 def _evidence(label: str, window: _Window) -> Evidence:
     passage = window.read.passage
-    start, end = passage.tokens.start(window.first), passage.tokens.end(window.last)
+    start, end = passage.tokens.span(window.first, window.last)
     quoted = slice(*passage.quote(start, end))
     return Evidence(
         clause=label,
@@ -331,10 +333,10 @@ def _evidence(label: str, window: _Window) -> Evidence:
         how=window.how,
         quote=passage.text[quoted],
         quote_start=quoted.start,
-        mentions=tuple(_mention(spot, passage) for spot in sorted(window.spots, key=lambda spot: spot.first)),
+        mentions=tuple(_mention(spot, passage) for spot in sorted(window.spots, key=_first)),
     )
 
 
 def _mention(spot: Spot, passage: Passage) -> Mention:
-    start, end = passage.tokens.start(spot.first), passage.tokens.end(spot.last)
+    start, end = passage.tokens.span(spot.first, spot.last)
     return Mention(term=spot.term.text, text=passage.text[start:end], start=start, end=end, how=spot.how)

@@ -38,8 +38,8 @@ class Tokens(Protocol):
     def start(self, place: int) -> int:
         """Find where a token starts."""
 
-    def end(self, place: int) -> int:
-        """Find where a token ends."""
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Find where a token starts and where another ends."""
 
     def sign(self, place: int) -> str:
         """Tell the sign before a token."""
@@ -57,9 +57,9 @@ class MadeTokens(tuple[Token, ...]):
         """Find where a token starts."""
         return self[place].start
 
-    def end(self, place: int) -> int:
-        """Find where a token ends."""
-        return self[place].end
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Find where a token starts and where another ends."""
+        return self[first].start, self[last].end
 
     def sign(self, place: int) -> str:
         """Tell the sign before a token."""
