@@ -52,7 +52,7 @@ def score(evidence: Sequence[Evidence]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Spots of one passage that satisfy a clause together, and the words in the gaps between them."""
+    """Spots of one passage, one after the other, that satisfy a clause together, and the words in the gaps between."""
 
     read: Read
     spots: tuple[Spot, ...]
@@ -60,15 +60,15 @@ class _Window:
 
     @property
     def first(self) -> int:
-        return min(spot.first for spot in self.spots)
+        return self.spots[0].first
 
     @property
     def last(self) -> int:
-        return max(spot.last for spot in self.spots)
+        return self.spots[-1].last
 
     @property
     def how(self) -> How:
-        return max((spot.how for spot in self.spots), key=_RANK.__getitem__)
+        return max([spot.how for spot in self.spots], key=_RANK.__getitem__)
 
     @property
     def order(self) -> tuple[int, int, int, int]:
@@ -148,7 +148,7 @@ class Reader:
         windows = [
             window for read, limit in self._places(clause.where) for window in self._windows(clause, read, limit, shade)
         ]
-        return (_evidence(clause.label, min(windows, key=lambda one: one.order)),) if windows else None
+        return (_evidence(clause.label, _best(windows)),) if windows else None
 
     def _places(self, where: Where) -> Iterator[tuple[Read, int]]:
         """List the passages that a clause looks at, each with the number of its tokens that count."""
@@ -209,7 +209,11 @@ class Reader:
                 if gaps <= most
             ]
             if windows:
-                yield windows[0] if len(windows) == 1 else min(windows, key=lambda one: one.order)
+                yield _best(windows)
+
+
+def _best(windows: Sequence[_Window]) -> _Window:
+    return windows[0] if len(windows) == 1 else min(windows, key=lambda one: one.order)
 
 
 def _chains(operands: Sequence[Sequence[Spot]], *, ordered: bool) -> Iterator[tuple[int, tuple[Spot, ...]]]:
@@ -322,7 +326,8 @@ def _step(
 
 def _evidence(label: str, window: _Window) -> Evidence:
     passage = window.read.passage
-    start, end = passage.tokens.span(window.first, window.last)
+    mentions = tuple([_mention(spot, passage) for spot in window.spots])
+    start, end = mentions[0].start, mentions[-1].end
     quoted = slice(*passage.quote(start, end))
     return Evidence(
         clause=label,
@@ -333,7 +338,7 @@ def _evidence(label: str, window: _Window) -> Evidence:
         how=window.how,
         quote=passage.text[quoted],
         quote_start=quoted.start,
-        mentions=tuple(_mention(spot, passage) for spot in sorted(window.spots, key=_first)),
+        mentions=mentions,
     )
 
 
