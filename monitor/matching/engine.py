@@ -384,10 +384,11 @@ class _Chunks(dict[str, _Seen]):
         found = self._before.get(text)
         if found is None:
             plain = plain_word(text)
-            if plain is None or plain[2] in UNDOTTING:
+            word = plain[2] if plain else None
+            if word is None or word in UNDOTTING:
                 found = self._look_up(text)
-            elif plain[2] != text:
-                found = self[plain[2]]
+            elif word != text:
+                found = self[word]
             else:
                 found = self._look_up_word(text)
         if len(text) <= LONGEST_CHUNK:
