@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
 from operator import add, attrgetter
 from typing import TYPE_CHECKING, Final, Literal, overload
 
@@ -254,11 +254,18 @@ def _has_each(choices: Sequence[Sequence[Way]], present: frozenset[int]) -> bool
 
 def _has_all_near(needs: Sequence[Marks], places: Sequence[Places]) -> bool:
     """Tell whether some field has the words of each need near each other; more may pass than holds, never less."""
-    return all(any(_has_near(first, others, reach, there) for there in places) for (first, *others), reach in needs)
+    for groups, reach in needs:
+        for there in places:
+            if _has_near(groups, reach, there):
+                break
+        else:
+            return False
+    return True
 
 
-def _has_near(first: Sequence[Mark], others: Sequence[Sequence[Mark]], reach: int, there: Places) -> bool:
+def _has_near(groups: Sequence[Sequence[Mark]], reach: int, there: Places) -> bool:
     """Find a place of a way of the first group that has one of each other group within reach."""
+    first, *others = groups
     for number, beside in first:
         for place in there.get(number, ()):
             if beside and not _has_beside(place, beside, there):
@@ -273,18 +280,21 @@ def _has_near(first: Sequence[Mark], others: Sequence[Sequence[Mark]], reach: in
 
 def _is_within(place: int, reach: int, group: Sequence[Mark], there: Places) -> bool:
     for number, beside in group:
-        for other in there.get(number, ()):
-            if -reach <= other - place <= reach and (not beside or _has_beside(other, beside, there)):
+        others = there.get(number, ())
+        for at in range(bisect_left(others, place - reach), len(others)):
+            other = others[at]
+            if other > place + reach:
+                break
+            if not beside or _has_beside(other, beside, there):
                 return True
     return False
 
 
 def _has_beside(place: int, beside: Sequence[tuple[int, int, int]], there: Places) -> bool:
     for number, least, most in beside:
-        for other in there.get(number, ()):
-            if least <= other - place <= most:
-                break
-        else:
+        others = there.get(number, ())
+        at = bisect_left(others, place + least)
+        if at == len(others) or others[at] > place + most:
             return False
     return True
 
@@ -377,10 +387,11 @@ class _Chunks(dict[str, _Seen]):
         found = self._before.get(text)
         if found is None:
             plain = plain_word(text)
-            if plain is None or plain[2] in UNDOTTING:
+            word = plain[2] if plain else None
+            if word is None or word in UNDOTTING:
                 found = self._look_up(text)
-            elif plain[2] != text:
-                found = self[plain[2]]
+            elif word != text:
+                found = self[word]
             else:
                 found = self._look_up_word(text)
         if len(text) <= LONGEST_CHUNK:
@@ -435,7 +446,7 @@ class _Pieces:
         places: dict[int, list[int]] = defaultdict(list)
         for token, seen in self._having(words):
             if seen.tokens == 1:
-                for number in words & seen:
+                for number in seen & words:
                     places[number].append(token)
                 continue
             for place, found in seen.hits:
@@ -460,7 +471,7 @@ class _Pieces:
         """List the chunks that have one of these words, each with the number of its first token."""
         if words.isdisjoint(self.words):
             return []
-        lacks = list(map(words.isdisjoint, self._seen))
+        lacks = map(frozenset[int].isdisjoint, self._seen, repeat(words))  # so, as what is seen is of a subclass
         having = [place for place, lacking in enumerate(lacks) if not lacking]
         if _UNEVEN not in self.words:
             return [(place, self._seen[place]) for place in having]
@@ -518,13 +529,16 @@ class _Tokens(Sequence[Token]):
 
     def start(self, place: int) -> int:
         """Find where a token starts, without making it."""
-        number, one = self._find(place)
-        return self._starts[number] + one.start
+        return self.span(place, place)[0]
 
-    def end(self, place: int) -> int:
-        """Find where a token ends, without making it."""
-        number, one = self._find(place)
-        return self._starts[number] + one.end
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Find where a token starts and where another ends, without making them."""
+        number, one = self._find(first)
+        start = self._starts[number]
+        if first == last:
+            return start + one.start, start + one.end
+        number, other = self._find(last)
+        return start + one.start, self._starts[number] + other.end
 
     def sign(self, place: int) -> str:
         """Collect the signs since the token before."""
@@ -584,7 +598,7 @@ class _Tokens(Sequence[Token]):
         return [*found, *(start + shift for start in starts[len(found) :])] if shift else starts
 
 
-_WIDE: Final = re.compile(r"\s{2,}")
-"""More white space between two chunks than one character."""
+_WIDE: Final = re.compile(r"\s\s+")
+"""More white space between two chunks than one character; written so that `re` looks for its first character fast."""
 
 _cut: Final = lru_cache(maxsize=MOST_CUT)(cut_chunk)

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise, permutations
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.matching.expressions import AtLeast, Has, Near, Where, Without
@@ -30,6 +31,7 @@ TITLE_BONUS: Final = 5
 BEST: Final = 100
 
 _RANK: Final = {how: rank for rank, how in enumerate(How)}
+_first: Final = attrgetter("first")
 
 
 def read_article(article: Article) -> Iterator[Passage]:
@@ -50,7 +52,7 @@ def score(evidence: Sequence[Evidence]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Spots of one passage that satisfy a clause together, and the words in the gaps between them."""
+    """Spots of one passage, one after the other, that satisfy a clause together, and the words in the gaps between."""
 
     read: Read
     spots: tuple[Spot, ...]
@@ -58,15 +60,15 @@ class _Window:
 
     @property
     def first(self) -> int:
-        return min(spot.first for spot in self.spots)
+        return self.spots[0].first
 
     @property
     def last(self) -> int:
-        return max(spot.last for spot in self.spots)
+        return self.spots[-1].last
 
     @property
     def how(self) -> How:
-        return max((spot.how for spot in self.spots), key=_RANK.__getitem__)
+        return max([spot.how for spot in self.spots], key=_RANK.__getitem__)
 
     @property
     def order(self) -> tuple[int, int, int, int]:
@@ -146,7 +148,7 @@ class Reader:
         windows = [
             window for read, limit in self._places(clause.where) for window in self._windows(clause, read, limit, shade)
         ]
-        return (_evidence(clause.label, min(windows, key=lambda one: one.order)),) if windows else None
+        return (_evidence(clause.label, _best(windows)),) if windows else None
 
     def _places(self, where: Where) -> Iterator[tuple[Read, int]]:
         """List the passages that a clause looks at, each with the number of its tokens that count."""
@@ -207,18 +209,22 @@ class Reader:
                 if gaps <= most
             ]
             if windows:
-                yield windows[0] if len(windows) == 1 else min(windows, key=lambda one: one.order)
+                yield _best(windows)
+
+
+def _best(windows: Sequence[_Window]) -> _Window:
+    return windows[0] if len(windows) == 1 else min(windows, key=lambda one: one.order)
 
 
 def _chains(operands: Sequence[Sequence[Spot]], *, ordered: bool) -> Iterator[tuple[int, tuple[Spot, ...]]]:
     """Give the tightest way through one mention of each operand, for each order that they may have in the text."""
-    if all(len(spots) == 1 for spots in operands):
-        chain = tuple(spots[0] for spots in operands)
+    if max(map(len, operands)) == 1:
+        chain = [spots[0] for spots in operands]
         if not ordered:
-            chain = tuple(sorted(chain, key=lambda spot: spot.first))
+            chain.sort(key=_first)
         steps = [spot.first - before.last - 1 for before, spot in pairwise(chain)]
         if min(steps) >= 0:
-            yield sum(steps), chain
+            yield sum(steps), tuple(chain)
         return
     for order in (operands,) if ordered else permutations(operands):
         if found := _tightest(order):
@@ -320,7 +326,8 @@ def _step(
 
 def _evidence(label: str, window: _Window) -> Evidence:
     passage = window.read.passage
-    start, end = passage.tokens.start(window.first), passage.tokens.end(window.last)
+    mentions = tuple([_mention(spot, passage) for spot in window.spots])
+    start, end = mentions[0].start, mentions[-1].end
     quoted = slice(*passage.quote(start, end))
     return Evidence(
         clause=label,
@@ -331,10 +338,10 @@ def _evidence(label: str, window: _Window) -> Evidence:
         how=window.how,
         quote=passage.text[quoted],
         quote_start=quoted.start,
-        mentions=tuple(_mention(spot, passage) for spot in sorted(window.spots, key=lambda spot: spot.first)),
+        mentions=mentions,
     )
 
 
 def _mention(spot: Spot, passage: Passage) -> Mention:
-    start, end = passage.tokens.start(spot.first), passage.tokens.end(spot.last)
+    start, end = passage.tokens.span(spot.first, spot.last)
     return Mention(term=spot.term.text, text=passage.text[start:end], start=start, end=end, how=spot.how)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, Protocol, overload
 
@@ -13,7 +13,7 @@ from monitor.text.sentences import MAY_END, paragraphs, sentences
 from monitor.text.tokens import Token, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from monitor.text.sentences import Span
 
@@ -38,8 +38,8 @@ class Tokens(Protocol):
     def start(self, place: int) -> int:
         """Find where a token starts."""
 
-    def end(self, place: int) -> int:
-        """Find where a token ends."""
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Find where a token starts and where another ends."""
 
     def sign(self, place: int) -> str:
         """Tell the sign before a token."""
@@ -57,9 +57,9 @@ class MadeTokens(tuple[Token, ...]):
         """Find where a token starts."""
         return self[place].start
 
-    def end(self, place: int) -> int:
-        """Find where a token ends."""
-        return self[place].end
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Find where a token starts and where another ends."""
+        return self[first].start, self[last].end
 
     def sign(self, place: int) -> str:
         """Tell the sign before a token."""
@@ -116,9 +116,11 @@ class Passage:
         return self._cut[inside]
 
     def _numbered(self, starts: Sequence[int]) -> Sequence[int]:
-        if len(starts) <= 1:
-            return [0] * len(self.tokens)
-        return Numbers(len(self.tokens), [0, *map(self.tokens.first, starts[1:])])
+        firsts = [0, *map(self.tokens.first, starts[1:]), len(self.tokens)]
+        found: list[int] = []
+        for number, (first, end) in enumerate(pairwise(firsts)):
+            found += [number] * (end - first)
+        return found
 
     @cached_property
     def _cut(self) -> dict[tuple[Span, ...], list[Span]]:
@@ -131,29 +133,6 @@ class Passage:
     @cached_property
     def _sentence_starts(self) -> list[int]:
         return [start for start, _ in sentences(self.text, self._paragraphs)]
-
-
-class Numbers(Sequence[int]):
-    """The unit of each token: the last one whose first token is the token or one before it. ``firsts`` rise."""
-
-    def __init__(self, count: int, firsts: Sequence[int]) -> None:
-        self._count, self._firsts = count, firsts
-
-    def __len__(self) -> int:
-        """Count the tokens."""
-        return self._count
-
-    @overload
-    def __getitem__(self, place: int) -> int: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[int]: ...
-    def __getitem__(self, place: int | slice) -> int | list[int]:
-        """Number the unit of a token, or of some."""
-        if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(self._count))]
-        if not 0 <= place < self._count:
-            raise IndexError(place)
-        return bisect_right(self._firsts, place) - 1
 
 
 UNDOTTING: Final = frozenset({"فى", "وفى", "التى", "الذى", "اللى"})

@@ -5,6 +5,7 @@ Hides fillers, middle names and the ways to space a phrase (docs/watchlists.md, 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -86,7 +87,10 @@ class Phrase:
     def may_stand(self, places: Mapping[int, Sequence[int]]) -> bool:
         """Tell whether all words of a spelling stand somewhere."""
         for spelling in self.spellings:
-            if spelling[0] in places and all(number in places for number in spelling):
+            for number in spelling:
+                if number not in places:
+                    break
+            else:
                 return True
         return False
 
@@ -128,7 +132,7 @@ class Search:
 
     def _find(self, phrase: Phrase) -> Sequence[Spot]:
         if len(phrase.spellings) == len(phrase.spellings[0]) == 1:
-            return tuple(self._word(phrase, phrase.spellings[0][0]))
+            return self._word(phrase, phrase.spellings[0][0])
         best: dict[int, Spot] = {}
         for spelling, signs in zip(phrase.spellings, phrase.signs, strict=True):
             found = self._word(phrase, spelling[0]) if len(spelling) == 1 else self._words(phrase, spelling, signs)
@@ -137,11 +141,14 @@ class Search:
                     best[spot.first] = spot
         return tuple(best[first] for first in sorted(best))
 
-    def _word(self, phrase: Phrase, number: int) -> Iterator[Spot]:
-        for place in self.read.places.get(number, ()):
-            hit = self.read.hits[place][number]
-            if not (self.adjacent and hit.how is How.VARIANT):
-                yield Spot(phrase.read.term, place, place, hit.how, hit.weak)
+    def _word(self, phrase: Phrase, number: int) -> list[Spot]:
+        term, hits = phrase.read.term, self.read.hits
+        found = [(place, hits[place][number]) for place in self.read.places.get(number, ())]
+        return [
+            Spot(term, place, place, hit.how, hit.weak)
+            for place, hit in found
+            if not (self.adjacent and hit.how is How.VARIANT)
+        ]
 
     def _words(self, phrase: Phrase, spelling: Sequence[int], signs: Sequence[str]) -> Iterator[Spot]:
         for first in self.read.places.get(spelling[0], ()):
@@ -171,7 +178,9 @@ class Search:
 
     def _may_go_on(self, number: int, last: int) -> bool:
         """Tell quickly whether a word stands behind another within the furthest step."""
-        return any(self._goes_on(number, place) for place in range(last + 1, last + STRIDE + 1))
+        places = self.read.places.get(number, ())
+        following = bisect_right(places, last)
+        return following < len(places) and places[following] <= last + STRIDE
 
     def _next(self, phrase: Phrase, last: int, sign: str) -> Iterator[tuple[int, bool]]:
         """List the tokens that may be a phrase's next word after ``last``, and whether a middle name was passed."""

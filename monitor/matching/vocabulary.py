@@ -43,9 +43,11 @@ _BEFORE_BODY: Final = tuple(
 )
 _NO_PROCLITIC: Final = ("",)
 _PROCLITICS: Final = {
-    first: ("", *(one for one in _BEFORE_BODY if one.startswith(first)))
-    for first in sorted({one[0] for one in _BEFORE_BODY if one})
+    first: tuple(one for one in _BEFORE_BODY if one.startswith(first) or first.startswith(one))
+    for first in sorted({one[:length] for one in _BEFORE_BODY if one for length in (1, 2)})
 }
+"""What may stand before a body, by the first two letters of the word, or by its first where no two are listed."""
+
 _ENDINGS: Final = {
     last: tuple((one, instead) for one, instead in (("ه", "ة"), *((one, "") for one in ENCLITICS)) if one[-1] == last)
     for last in sorted({one[-1] for one in ENCLITICS})
@@ -128,13 +130,17 @@ class Vocabulary:
     def may_hit(self, plain: str) -> bool:
         """Tell, for a folded Arabic word, whether `hits` is worth asking: quick, and never wrongly False."""
         forms, names, heads = self._forms, self._names, self._heads
-        for proclitic in _PROCLITICS.get(plain[0], _NO_PROCLITIC):
-            body = plain[len(proclitic) :]
-            if not plain.startswith(proclitic) or not body:
+        for proclitic in _PROCLITICS.get(plain[:2]) or _PROCLITICS.get(plain[0], _NO_PROCLITIC):
+            start = len(proclitic)
+            is_head = plain[start : start + _HEAD] in heads or plain[start : start + _HEAD - 1] in heads
+            if not (is_head or names) or not plain.startswith(proclitic):
+                continue
+            body = plain[start:]
+            if not body:
                 continue
             if names and skeleton(body) in names:
                 return True
-            if body[:_HEAD] not in heads and body[: _HEAD - 1] not in heads:
+            if not is_head:
                 continue
             if body in forms:
                 return True

@@ -69,7 +69,14 @@ _OPENERS: Final = "\"'«“„‘‹([{"
 _GROUPED: Final = re.compile(r"\d{1,3}(?:[,٬]\d{3})+(?:[.٫]\d+)?")
 
 
-_PLAIN: Final = re.compile("""([("«]?)([\u0621-\u063a\u0641-\u064a]+)([)"».,:؛،؟!]{0,3})""")
+# Most chunks are one word in letters that fold one by one, with soft and closing signs: cut without `fold`.
+_LETTERS: Final = "\u0621-\u063a\u0641-\u064a"
+_VOWELS: Final = "\u064b-\u0652"
+_BEFORE: Final = r"""([("«“\-]?)"""
+_BEHIND: Final = r"""([)"»”.,:؛،؟!/\-]{0,3})"""
+_PLAIN: Final = re.compile(f"{_BEFORE}([{_LETTERS}]+){_BEHIND}")
+_VOWELLED: Final = re.compile(f"{_BEFORE}([{_LETTERS}][{_LETTERS}{_VOWELS}]*){_BEHIND}")
+_VOWELLED_LETTER: Final = re.compile(f"([{_LETTERS}])([{_VOWELS}]*)")
 _PLAIN_KEYS: Final = str.maketrans("أإآؤىئ", "ااائيئ")
 
 
@@ -110,6 +117,8 @@ def cut_chunk(text: str) -> Chunk:
     if plain := plain_word(text):
         token = Token(plain_key(plain[2]), plain[2], *plain.span(2), Script.ARABIC)
         return Chunk((token,), _sign(plain[3]), dangling=False)
+    if vowelled := _vowelled_word(text):
+        return vowelled
     folded = fold(text)
     pieces = list(_pieces(text, folded))
     end = pieces[-1].end if pieces else 0
@@ -126,6 +135,19 @@ def plain_word(text: str) -> re.Match[str] | None:
     """
     found = _PLAIN.fullmatch(text)
     return None if found is None or found[2] in CUT_PARTICLES else found
+
+
+def _vowelled_word(text: str) -> Chunk | None:
+    """Cut what many other chunks are: such a word with marks on its letters."""
+    found = _VOWELLED.fullmatch(text)
+    if found is None:
+        return None
+    pairs: list[tuple[str, str]] = _VOWELLED_LETTER.findall(found[2])
+    word = "".join(letter for letter, _ in pairs)
+    if word in CUT_PARTICLES:
+        return None
+    token = Token(plain_key(word), word, *found.span(2), Script.ARABIC, marks=tuple(marks for _, marks in pairs))
+    return Chunk((token,), _sign(found[3]), dangling=False)
 
 
 def plain_key(word: str) -> str:

@@ -25,8 +25,8 @@ def draw(title: str, across: Sequence[float], lines: Mapping[str, Sequence[float
         return LEFT + along * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
+        '<g font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="24" font-size="16">{title}</text>',
         f'<text x="{LEFT}" y="{TOP - 8}" fill="#57606a">{y}</text>',
@@ -50,4 +50,4 @@ def draw(title: str, across: Sequence[float], lines: Mapping[str, Sequence[float
             *(f'<circle cx="{one:.1f}" cy="{other:.1f}" r="3" fill="{colour}"/>' for one, other in points),
             f'<text x="{points[-1][0] + 10:.0f}" y="{points[-1][1] + 4:.1f}" fill="{colour}">{name}</text>',
         ]
-    return "\n".join([*parts, "</svg>", ""])
+    return "\n".join([*parts, "</g></svg>", ""])

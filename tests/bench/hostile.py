@@ -37,6 +37,7 @@ TEXTS: Final[dict[str, tuple[str, int, Callable[[int], str]]]] = {
     "joined": ("commas without a space", 1_000_000, lambda size: "سوريا،" * (size // 6)),
     "particles": ("particles cut off from nothing", 300_000, lambda size: "لـ " * (size // 3)),
     "near": ("two words of a near, again and again", 300_000, lambda size: "الأسد تسليم " * (size // 12)),
+    "far": ("one of them, then the other", 300_000, lambda size: "الأسد. " * (size // 12) + "تسليم. " * (size // 12)),
     "digits": ("a number without end", 300_000, lambda size: "1," * (size // 2)),
     "spaces": ("nothing but spaces", 3_000_000, lambda size: " " * size),
 }
