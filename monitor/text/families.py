@@ -147,4 +147,4 @@ def _is_plural_of_own(spelt: str, relatives: frozenset[str]) -> bool:
 
 
 def _is_own(spelt: str) -> bool:
-    return is_listed(spelt, "own_words", "given_names")
+    return is_listed(spelt, "own_words", "given_names", "function_words")

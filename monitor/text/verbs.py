@@ -271,9 +271,9 @@ def _long(noun: str, weak_at: int) -> Iterator[Stem]:
     head, last = noun[:-2], noun[-1]
     if weak_at and head[weak_at] in _RESEATED:  # إيفاد, أوفد; استيراد, استورد; استئناف, استأنف
         head = head[:weak_at] + _RESEATED[head[weak_at]] + head[weak_at + 1 :]
-    if last == "ء":
-        yield Stem(head + "ى", head[1:] + "ي")
-        yield Stem(head + "أ", head[1:] + HAMZA_SEAT)
+    if last == "ء":  # إنهاء is of أنهى, إرجاء of أرجأ: people write أنهت and أرجأت
+        both = Stem(head + "ى", head[1:] + "ي"), Stem(head + "أ", head[1:] + HAMZA_SEAT)
+        yield from [stem for stem in both if uses(key(_join_past(stem.past, "ت")))] or both
     elif head[-1] == "ي":
         yield Stem(head[:-1] + "ا" + last, head[1:-1] + "ا" + last, passive=head + last)
     else:
