@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from monitor.errors import Problem, Problems
 from monitor.matching import matches_itself
@@ -17,7 +17,7 @@ from monitor.watchlists.examples import try_examples
 from monitor.watchlists.loading import load_watchlists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from monitor.documents import Path_
@@ -42,28 +42,41 @@ def check_watchlists(
     except Problems as error:
         return list(error.problems)
     now = clock()
-    notes = _names(loaded) if with_notes else ()
+    notes = _readings(loaded) if with_notes else ()
     return sorted({*loaded.warnings, *_unfindable(loaded), *_expired(loaded, now), *_failing(loaded, now), *notes})
 
 
-def _names(loaded: Loaded) -> Iterator[Problem]:
-    """Note for each watchlist and concept which plain terms are read as names.
+_READINGS: Final = {
+    "as names": frozenset({Reading.NAME, Reading.FIXED_NAME}),
+    "with ال, as that name only": frozenset({Reading.CLOSED}),
+    "as acronyms": frozenset({Reading.ACRONYM, Reading.LETTER}),
+}
+"""How a plain term may be read otherwise than as whole families: in words, and what one of its words then is."""
 
-    Names may be spelt otherwise and have no family (docs/watchlists.md, line 4), so their owner should know.
+
+def _readings(loaded: Loaded) -> Iterator[Problem]:
+    """Note for each watchlist and concept which plain terms are not read as whole families.
+
+    Names may be spelt otherwise and have no family (docs/watchlists.md, lines 2 and 4), so their owner should know.
     """
-    of: dict[tuple[Path, Path_], list[tuple[Place, Term]]] = defaultdict(list)
+    of: dict[tuple[Path, Path_], dict[str, list[tuple[Place, Term]]]] = defaultdict(lambda: defaultdict(list))
     for place, term in loaded.terms:
-        if "except" not in place.path and _holds_name(term):
-            of[place.document.file, place.path[:2]].append((place, term))
+        if "except" not in place.path and (how := _how_read(term)):
+            of[place.document.file, place.path[:2]][how].append((place, term))
     for found in of.values():
-        texts = ", ".join(dict.fromkeys(f"«{term.text}»" for _, term in found))
-        message = f"read as names: {texts}; write name: or exact: to say otherwise"
-        yield found[0][0].problem(message, level="note")
+        told = [f"{how}: {_texts(found[how])}" for how in _READINGS if how in found]
+        first = min((place for some in found.values() for place, _ in some), key=lambda one: one.problem("").line)
+        yield first.problem(f"read {'; '.join(told)}; write name: or exact: to say otherwise", level="note")
 
 
-def _holds_name(term: Term) -> bool:
+def _texts(terms: Sequence[tuple[Place, Term]]) -> str:
+    return ", ".join(dict.fromkeys(f"«{term.text}»" for _, term in terms))
+
+
+def _how_read(term: Term) -> str | None:
     spellings = read_term(term).spellings if term.kind is Kind.PLAIN else ()
-    return any(word.reading in {Reading.NAME, Reading.FIXED_NAME} for word in spellings[0]) if spellings else False
+    readings = {word.reading for word in spellings[0]} if spellings else set()
+    return next((how for how, some in _READINGS.items() if readings & some), None)
 
 
 def _unfindable(loaded: Loaded) -> Iterator[Problem]:
