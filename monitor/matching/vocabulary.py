@@ -37,6 +37,9 @@ A form of two letters is its own head."""
 LONGEST_WORD: Final = 40
 """Letters of the longest word that is taken apart; a longer run is noise."""
 
+_BLOCK: Final = 8192
+"""Numbers made at a time: they lie side by side in memory, which is where an article's sets of them are looked up."""
+
 _JOINTS: Final = ("", "و", "ف")
 _BEFORE_BODY: Final = tuple(
     joint + particle for joint in _JOINTS for particle in ("", "ب", "ل", "ك", "س", "ال", "بال", "كال", "لل")
@@ -76,6 +79,7 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._ids: dict[Word, int] = {}
+        self._numbers: list[int] = []
         self._commonness: list[float] = []
         self._forms: dict[str, tuple[tuple[int, Word, Form], ...]] = {}
         self._heads: set[str] = set()
@@ -90,7 +94,7 @@ class Vocabulary:
     def copy(self) -> Vocabulary:
         """Return one that may grow apart: the same words by the same numbers, and nothing shared that changes."""
         other = Vocabulary()
-        other._ids, other._commonness = self._ids.copy(), self._commonness.copy()
+        other._ids, other._commonness, other._numbers = self._ids.copy(), self._commonness.copy(), self._numbers.copy()
         other._forms, other._heads = self._forms.copy(), self._heads.copy()
         other._names, other._plain = self._names.copy(), self._plain.copy()
         return other
@@ -99,7 +103,9 @@ class Vocabulary:
         """Register a word and return its number; the same word has the same number."""
         if word in self._ids:
             return self._ids[word]
-        number = self._ids[word] = len(self._ids)
+        if len(self._ids) == len(self._numbers):
+            self._numbers += range(len(self._ids), len(self._ids) + _BLOCK)
+        number = self._ids[word] = self._numbers[len(self._ids)]
         self._commonness.append(_commonness(word))
         self._seen.clear()
         if word.script is Script.ARABIC:
