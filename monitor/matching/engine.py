@@ -28,7 +28,8 @@ from monitor.matching.phrases import STRIDE, Read, compile_phrase, read_whole
 from monitor.matching.terms import read_term
 from monitor.matching.vocabulary import Vocabulary
 from monitor.model import Match
-from monitor.text.tokens import Chunk, Token, cut_chunk, plain_key, plain_word
+from monitor.text.folding import plain_key
+from monitor.text.tokens import Chunk, Token, cut_chunk, plain_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

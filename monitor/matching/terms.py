@@ -352,7 +352,7 @@ def _joined(first: Word, second: Word) -> Iterator[Word]:
     function = any(is_listed(one.spelt, "function_words") for one in (first, second))
     if function or min(len(first.spelt), len(second.spelt)) < _LEAST_JOINED:
         return
-    if not head and not has_article(second.spelt):
+    if not head and not has_article(second.spelt) and second.spelt != "الله":
         return
     heads = [one.spelt for one in first.forms] if first.spelt in _KUNYA else [first.spelt]
     for one in heads:

@@ -6,6 +6,7 @@ of any script, accents and case. It knows letters, not words: what a folded word
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,6 +43,12 @@ _SAME_LETTER: Final = {
     }.items()
     for original in originals
 }
+
+
+_PLAIN: Final = re.compile("[\u0621-\u063a\u0641-\u064a]+")
+"""Letters that fold one by one, all of them Arabic's own."""
+
+_PLAIN_KEYS: Final = str.maketrans("أإآؤىئ", "ااائيئ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,16 @@ def fold(text: str) -> Folded:
             if char in _COMPOSING and place and not is_mark(text[place - 1]):
                 keys[-1], spelt[-1] = _compose(keys[-1], spelt[-1], char)
     return Folded("".join(keys), "".join(spelt), tuple(starts), tuple(ends))
+
+
+def fold_word(word: str) -> str:
+    """Fold a word for comparing, without the way back."""
+    return plain_key(word) if _PLAIN.fullmatch(word) else fold(word).text
+
+
+def plain_key(word: str) -> str:
+    """Fold a word that is known to have nothing but plain letters."""
+    return word.translate(_PLAIN_KEYS)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from monitor.text.folding import fold
+from monitor.text.folding import fold_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +28,7 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(_entry(word) for line in _lines(name) for word in line)
 
 
+@lru_cache(maxsize=32768)
 def _entry(word: str) -> str:
     return key(word)[:-1] + "ى" if word.endswith("ى") else key(word)
 
@@ -88,7 +89,7 @@ def aliases() -> dict[str, tuple[str, ...]]:
 @lru_cache(maxsize=32768)
 def key(word: str) -> str:
     """Fold a word for look-up."""
-    folded = fold(word).text
+    folded = fold_word(word)
     return word if folded == word else folded  # one string kept, not two alike
 
 

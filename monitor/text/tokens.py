@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from monitor.text.folding import TATWEEL, Folded, fold, is_mark
+from monitor.text.folding import TATWEEL, Folded, fold, is_mark, plain_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,6 @@ _BEHIND: Final = r"""([)"»”.,:؛،؟!/\-]{0,3})"""
 _PLAIN: Final = re.compile(f"{_BEFORE}([{_LETTERS}]+){_BEHIND}")
 _VOWELLED: Final = re.compile(f"{_BEFORE}([{_LETTERS}][{_LETTERS}{_VOWELS}]*){_BEHIND}")
 _VOWELLED_LETTER: Final = re.compile(f"([{_LETTERS}])([{_VOWELS}]*)")
-_PLAIN_KEYS: Final = str.maketrans("أإآؤىئ", "ااائيئ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +147,6 @@ def _vowelled_word(text: str) -> Chunk | None:
         return None
     token = Token(plain_key(word), word, *found.span(2), Script.ARABIC, marks=tuple(marks for _, marks in pairs))
     return Chunk((token,), _sign(found[3]), dangling=False)
-
-
-def plain_key(word: str) -> str:
-    """Fold a plain word."""
-    return word.translate(_PLAIN_KEYS)
 
 
 def has_tanwin(token: Token) -> bool:

@@ -188,6 +188,8 @@ def _geminate(past: str, present: str) -> Stem:
 def _third(noun: str) -> Iterator[Stem]:
     if len(noun) == 6 and noun[0] == "م" and noun[2] == "ا" and noun[5] == "ة" and _consonants(noun[3:5]):  # noqa: PLR2004 - مفاعلة
         yield _of_third(noun[1:5])
+    elif len(noun) == 6 and noun[0] == "م" and noun[2] + noun[4] == "اا" and noun[5] == "ة" and _consonants(noun[3]):  # noqa: PLR2004 - مقاضاة
+        yield _of_third(noun[1:4] + "ى")
 
 
 def _of_third(past: str) -> Stem:
@@ -204,9 +206,9 @@ def _of_third(past: str) -> Stem:
 
 
 def _vowelless(stem: Stem) -> Stem:
-    """Make form IV, whose first root letter has no vowel (أجْلى, not أجّل), unless the root is doubled."""
-    doubled = stem.past.endswith(SHADDA)
-    past = stem.past if doubled else stem.past[:2] + _SUKUN + stem.past[2:]
+    """Make form IV, whose first root letter has no vowel (أجْلى, not أجّل), unless the root is doubled or آ has it."""
+    vowelled = stem.past.endswith(SHADDA) or stem.past[0] == "آ"
+    past = stem.past if vowelled else stem.past[:2] + _SUKUN + stem.past[2:]
     return replace(stem, past=past, damma=True)
 
 
@@ -242,7 +244,18 @@ def _fourth(noun: str) -> Iterator[Stem]:
     if noun[2] == "ا" and noun[4] == "ة":  # إقالة
         yield Stem("أ" + noun[1:4], noun[1] + "ي" + noun[3], passive=f"أ{noun[1]}ي{noun[3]}", damma=True)
     elif noun[3] == "ا" and noun[0] == "إ":
-        yield from (_beside_first(_vowelless(stem)) for stem in _long("أ" + noun[1:], weak_at=1))
+        made = [*_long("أ" + noun[1:], weak_at=1)]
+        if noun[1] == "ي":
+            both = [*(made if noun[2] != "و" else ()), *_of_hamza(noun)]  # no root begins with two و
+            made = [stem for stem in both if uses("ي" + key(stem.present))] or both
+        yield from (_beside_first(_vowelless(stem)) for stem in made)
+
+
+def _of_hamza(noun: str) -> Iterator[Stem]:
+    """Make form IV of a root that begins with a hamza: إيواء, آوى, يؤوي."""
+    middle, last = noun[2], noun[4]
+    past, present = ("ى", "ي") if last == "ء" else (last, last)
+    yield Stem(f"آ{middle}{past}", f"ؤ{middle}{present}")
 
 
 def _seventh_to_tenth(noun: str) -> Iterator[Stem]:
@@ -296,23 +309,30 @@ def _candidates(verb: str, *, marked: bool) -> Iterator[str]:
             noun = f"ت{past[:2]}ية" if past[-1] in "ىي" else f"ت{past[:2]}ي{past[2]}"
             if marked or (past != verb and uses(key(noun))):  # يدرّب, without its mark
                 yield noun
-        if past[0] in "اأ":
-            head = ("إ" if past[0] == "أ" else "ا") + past[1:]
-            for one in (head, head[:1] + "ي" + head[2:], head[:3] + "ي" + head[4:]):  # أوقف, إيقاف; استولى, استيلاء
-                yield one[:-1] + ("اء" if one[-1] in "ىيأئ" else "ا" + one[-1])
-            yield head[:-3] + "ئ" + head[-2] + "ا" + head[-1]
-            yield head[:-2] + "يا" + head[-1]
-            yield head + "ا" + head[-1]
-            yield head + "ة"
+        if past[0] in "اأآ":
+            yield from _long_nouns(past)
         if key(past) in third_form():
             yield from third_form()[key(past)][1]
         if len(past) == _SHORTEST + 1 and past[1] in "او":
-            yield f"م{past[0]}ا{past[2:]}ة"
+            yield f"م{past[0]}ا{past[2]}{'ا' if past[-1] in 'ىي' else past[3]}ة"
         if past[0] == "ت":
             yield from (past[:-1] + last for last in (past[-1], *_REDONE.get(past[-1], "")))
             yield past + "ي"
         if len(past) == _SHORTEST + 1:
             yield past + "ة"
+
+
+def _long_nouns(past: str) -> Iterator[str]:
+    """Guess the verbal nouns of forms IV and VII to X, by all that `_long` undoes."""
+    if past[0] == "آ":  # آوى, إيواء
+        past = "أي" + past[1:]
+    head = ("إ" if past[0] == "أ" else "ا") + past[1:]
+    for one in (head, head[:1] + "ي" + head[2:], head[:3] + "ي" + head[4:]):  # أوقف, إيقاف; استولى, استيلاء
+        yield one[:-1] + ("اء" if one[-1] in "ىيأئ" else "ا" + one[-1])
+    yield head[:-3] + "ئ" + head[-2] + "ا" + head[-1]
+    yield head[:-2] + "يا" + head[-1]
+    yield head + "ا" + head[-1]
+    yield head + "ة"
 
 
 def _pasts(verb: str) -> Iterator[str]:
@@ -335,5 +355,7 @@ def _of_present(stem: str, *, dropped: bool) -> Iterator[str]:
     """Give the pasts that a present without its prefix may have; ``dropped``: a last ي may be gone before و."""
     for one in (stem, stem + "ي") if dropped else (stem,):
         yield from (one, "ا" + one, "أ" + one)
+        if one[0] == "ؤ":  # يؤوي is of آوى
+            yield "آ" + one[1:]
         if one[-2:-1] == "ي":  # يستعيد is of استعاد
             yield from (head + one[:-2] + "ا" + one[-1] for head in ("ا", "أ"))
