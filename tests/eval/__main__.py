@@ -57,14 +57,20 @@ def _table(strata: Mapping[str, list[Pair]], measure: Callable[[list[Pair], Judg
 
 
 def _topics(shared: Path, *, errors: bool) -> dict[str, dict[str, Row]]:
-    judged = topics.judge(shared)
-    table = {topic: scores.row() for topic, scores in judged.items()}
-    table["mean"] = topics.mean(judged)
-    _print("topics: F1, with 95 % intervals", table)
-    for topic, scores in judged.items() if errors else ():
-        for line in scores.errors():
-            print(f"  {topic}  {line}")
-    return {"topics: F1": table}
+    here = topics.HERE
+    sets = {
+        "topics: F1, with 95 % intervals": (shared / "eval/labels.jsonl", here / "watchlists.yaml"),
+        "further topics, by another hand": (here / "further.jsonl", here / "further.yaml"),
+    }
+    tables = {}
+    for name, (labels, watchlists) in sets.items():
+        judged = topics.judge(shared, labels, watchlists)
+        tables[name] = {topic: scores.row() for topic, scores in judged.items()} | {"mean": topics.mean(judged)}
+        _print(name, tables[name])
+        for topic, scores in judged.items() if errors else ():
+            for line in scores.errors():
+                print(f"  {topic}  {line}")
+    return tables
 
 
 WIDTH: Final = 12

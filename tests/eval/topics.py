@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from monitor.matching.expressions import Clause, Term, TermSet
 
-WATCHLISTS: Final = Path(__file__).parent / "watchlists.yaml"
+HERE: Final = Path(__file__).parent
 NOW: Final = datetime(2026, 5, 4, tzinfo=UTC)
 RESAMPLES: Final = 1_000
 LEVEL: Final = 0.95
@@ -83,11 +83,11 @@ def mean(judged: Mapping[str, Scores]) -> dict[str, float]:
     return {who: sum(one.f1(who) for one in judged.values()) / count for who in readings} | _intervals(means)
 
 
-def judge(shared: Path) -> dict[str, Scores]:
+def judge(shared: Path, labels_file: Path, watchlists_file: Path) -> dict[str, Scores]:
     """Hold the judged articles against each topic's watchlist."""
-    labels = _labels(shared)
+    labels = _labels(labels_file)
     articles = _articles(shared, {article for labelled in labels.values() for article in labelled})
-    watchlists = {one.header.id: one for one in load_watchlists(WATCHLISTS).watchlists}
+    watchlists = {one.header.id: one for one in load_watchlists(watchlists_file).watchlists}
     searches = {who: _Search(articles.values(), key, fuzzy=who == RIVAL) for who, key in READINGS.items()}
     judged = {}
     for topic, labelled in labels.items():
@@ -99,9 +99,9 @@ def judge(shared: Path) -> dict[str, Scores]:
     return judged
 
 
-def _labels(shared: Path) -> dict[str, dict[str, bool]]:
+def _labels(file: Path) -> dict[str, dict[str, bool]]:
     found: dict[str, dict[str, bool]] = defaultdict(dict)
-    for line in (shared / "eval/labels.jsonl").read_text("utf-8").splitlines():
+    for line in file.read_text("utf-8").splitlines():
         read = json.loads(line)
         if read["label"] != "?":
             found[read["topic"]][read["id"]] = bool(read["label"])
