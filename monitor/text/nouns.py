@@ -136,8 +136,9 @@ def _masculine(noun: str) -> Iterator[Form]:
 
 
 def _feminine_of(noun: str) -> Iterator[Form]:
-    yield form(noun + "ة", How.INFLECTED, bound=False)
-    yield form(noun + "ت", How.INFLECTED, free=False)
+    if not (_is_third(noun) and uses(key(noun + "ة")) > uses(key(noun))):  # مراقبة is what مراقبون do
+        yield form(noun + "ة", How.INFLECTED, bound=False)
+        yield form(noun + "ت", How.INFLECTED, free=False)
     for ending in ("تان", "تين"):
         yield form(noun + ending, How.INFLECTED, bound=False)
 
@@ -211,7 +212,7 @@ def _four_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # n
 
 
 def _five_letters(stem: str, feminine: bool) -> Iterator[tuple[str, bool]]:  # noqa: FBT001 - gender is a fact of the stem
-    if len(stem) != _FIVE or feminine or stem[3] not in "ويا":
+    if len(stem) != _FIVE or feminine or stem[3] not in "ويا" or stem[0] == "ت":  # تكليف has no تكاليف
         return
     one, two, three, _, five = tuple(stem)
     if two == "ا" and stem[3] == "و":  # صاروخ

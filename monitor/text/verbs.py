@@ -48,8 +48,8 @@ class Stem:
     """A verb: its past (he did) and its present without the prefix.
 
     ``passive``: its past (it was done), where that is spelt otherwise. ``damma``: the vowel of the present's prefix
-    (forms II to IV). ``geminate``: form II. ``noun_like``: the past is a noun too (حاكم). ``doubtful``: prefixes with
-    which the present is more likely another verb's.
+    (forms II to IV). ``geminate``: form II. ``noun_like``: the past is a noun too (حاكم), or in form II another verb's.
+    ``doubtful``: prefixes with which the present is more likely another verb's.
     """
 
     past: str
@@ -94,9 +94,11 @@ def conjugate(stem: Stem, how: How) -> Iterator[Form]:
         for ending in ("", "ت", "ا", "وا", "تا", "ن"):
             if word := _join_past(past, ending):
                 found = form(word, how, bound=ending not in {"وا", "ن"} and not word.endswith("ى"), noun=False)
-                if stem.noun_like and ending in {"", "ا"} and past is stem.past:
-                    found = replace(found, weak=True)
-                yield from _in_both_voices(found) if stem.geminate else [_weaken(found, SHADDA)]
+                if stem.geminate:
+                    yield from _in_both_voices(found, weak=stem.noun_like)
+                    continue
+                noun = stem.noun_like and ending in {"", "ا"} and past is stem.past
+                yield replace(found, weak=True) if noun else _weaken(found, SHADDA)
         yield form(past[:-1] + "ا" if past.endswith("ى") else past + "و", how, free=False, noun=False)
     for prefix in _PREFIXES:
         for ending in _PERSONS[prefix]:
@@ -134,20 +136,20 @@ def verbal_nouns(verb: str) -> list[str]:
     return list(dict.fromkeys(one for noun in written for one in (noun, *siblings(noun))))
 
 
-def _weaken(found: Form, mark: str) -> Form:
+def _weaken(found: Form, mark: str, *, always: bool = False) -> Form:
     """Call three letters weak, and their dual, unless the text shows the mark that tells them apart."""
-    if len(found.spelt.removesuffix("ا")) > _SHORTEST:
+    if len(found.spelt.removesuffix("ا")) > _SHORTEST and not always:
         return found
     place = next((place for place, marks in enumerate(found.marks) if mark in marks), None)
     return replace(found, weak=True, proof=None if place is None else (place, mark))
 
 
-def _in_both_voices(found: Form) -> Iterator[Form]:
+def _in_both_voices(found: Form, *, weak: bool) -> Iterator[Form]:
     """Vowel the past of form II, سَلَّم and سُلِّم, so that سُلَّم (a ladder) is neither."""
     active = (_FATHA, _FATHA + SHADDA, *found.marks[2:])
     passive = (_DAMMA, _KASRA + SHADDA, *found.marks[2:])
-    yield _weaken(replace(found, marks=active), SHADDA)
-    yield _weaken(replace(found, marks=passive), _KASRA)
+    yield _weaken(replace(found, marks=active), SHADDA, always=weak)
+    yield _weaken(replace(found, marks=passive), _KASRA, always=weak)
 
 
 def _join_past(past: str, ending: str) -> str:
@@ -181,8 +183,17 @@ def _second(noun: str) -> Iterator[Stem]:
 
 
 def _geminate(past: str, present: str) -> Stem:
-    """Make form II; تسلم is more likely form V."""
-    return Stem(past, present, damma=True, geminate=True, doubtful="ت" if len(past) == _SHORTEST + len(SHADDA) else "")
+    """Make form II; تسلم is more likely form V, and يرحل form I."""
+    first = is_listed(past.replace(SHADDA, ""), "first_form")
+    short = len(past) == _SHORTEST + len(SHADDA)
+    return Stem(
+        past,
+        present,
+        damma=True,
+        geminate=True,
+        noun_like=first,
+        doubtful="".join(_PREFIXES) if first else "ت" if short else "",
+    )
 
 
 def _third(noun: str) -> Iterator[Stem]:
