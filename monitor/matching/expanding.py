@@ -378,7 +378,7 @@ def _verb_form(noun: str, past: str) -> str:
 
 
 def _variants(word: Word) -> Iterator[str]:
-    """List spellings of a name that count, the likeliest first: one letter or two the same is written otherwise."""
+    """List spellings of a name that count, those that people write first: a letter is written otherwise."""
     is_found = _finder(word)
     if word.reading is Taken.LATIN_NAME:
         near = {one for one in _respelt(word.spelt) if is_found(one) and key(one) != key(word.spelt)}
@@ -386,8 +386,8 @@ def _variants(word: Word) -> Iterator[str]:
     elif word.varies and word.script is Script.ARABIC:
         name = key(next(form.spelt for form in word.forms))
         known = {form.key for form in word.forms}
-        near = {one for one in _edited(name) if one not in known and is_found(one)}
-        yield from sorted(near, key=lambda one: (distance(name, one), one))[:MOST_SPELLINGS]
+        near = {one for one in _edited(name) if one not in known and not one.endswith(name) and is_found(one)}
+        yield from sorted(near, key=lambda one: (not uses(one), distance(name, one), one))[:MOST_SPELLINGS]
 
 
 def _finder(word: Word) -> Callable[[str], bool]:
