@@ -15,7 +15,7 @@ from monitor.text import latin
 from monitor.text.arabic import ENCLITICS, UNDOTTED, Cut, cuts, marks_agree
 from monitor.text.frequencies import uses
 from monitor.text.lexicon import key
-from monitor.text.names import are_variants, skeleton
+from monitor.text.names import are_variants, is_tabled, skeleton
 from monitor.text.tokens import Script, Token, has_tanwin
 
 if TYPE_CHECKING:
@@ -204,7 +204,9 @@ class Vocabulary:
         yield from self._variants(token, ways, found, tanwin=tanwin)
 
     def _variants(self, token: Token, ways: list[Cut], found: set[int], *, tanwin: bool) -> Iterator[tuple[int, Hit]]:
-        for cut in ways if self._names else ():
+        if not self._names or any(is_tabled(key(cut.body)) for cut in ways if cut.particle or cut.enclitic):
+            return  # بأيدينا is a word with its particles, and not بايدن
+        for cut in ways:
             body = key(cut.body)
             for number, word, name, marks in self._names.get(skeleton(body), ()) if not cut.enclitic else ():
                 if name == body and not marks_agree(marks, _marks_of(token, cut)):

@@ -15,8 +15,8 @@ from monitor.text.frequencies import article_share, uses
 from monitor.text.lexicon import gentilics, is_listed, key, plurals, singulars
 from monitor.text.verbs import is_verb, stems
 
-_LIMITS: Final = {3: 0.3, 4: 0.5, 5: 0.9, 6: 1.0, 7: 1.1}
-_LONGEST_LIMIT: Final = 1.3
+_LIMITS: Final = {3: 0.3, 4: 0.5, 5: 1.0, 6: 1.1, 7: 1.1}
+_LONGEST_LIMIT: Final = 1.5
 _KNOWN_LIMIT: Final = 0.3
 _COMMON_LIMIT: Final = 0.4
 _ONE_SPELLING: Final = ("given_names", "places", "acronyms")
@@ -107,7 +107,7 @@ def is_ordinary(word: str) -> bool:
     """Tell a word of the language from what may be a name that nobody listed: listed words, verbs, verbal nouns."""
     if is_listed(word, "given_names"):
         return False
-    if _is_tabled(key(word)) or is_listed(word, "function_words", "common_words") or is_verb(word):
+    if is_tabled(key(word)) or is_listed(word, "function_words", "common_words") or is_verb(word):
         return True
     if len(word) >= _VERBAL_NOUN and stems(word):
         return True
@@ -116,8 +116,8 @@ def is_ordinary(word: str) -> bool:
 
 def _is_known(plain: str) -> bool:
     return (
-        _is_tabled(plain)
-        or (plain.endswith("ي") and _is_tabled(plain[:-1]))
+        is_tabled(plain)
+        or (plain.endswith("ي") and is_tabled(plain[:-1]))
         or _takes_article(plain)
         or is_listed(plain, *_ONE_SPELLING, "own_words", "function_words", "common_words")
     )
@@ -128,7 +128,8 @@ def _takes_article(plain: str) -> bool:
     return uses(plain) >= _SEEN and article_share(plain) >= _ARTICLED
 
 
-def _is_tabled(plain: str) -> bool:
+def is_tabled(plain: str) -> bool:
+    """Tell a folded word that is listed with its plurals, or with its people."""
     return any(plain in table for table in (plurals(), singulars(), gentilics()))
 
 
