@@ -112,13 +112,9 @@ class Matcher:
         known = {one.watchlist.header.id: one for one in earlier._compiled} if earlier else {}  # noqa: SLF001
         self._compiled: list[_Compiled] = [self._compile(one, known.get(one.header.id)) for one in watchlists]
         self._always = [place for place, one in enumerate(self._compiled) if one.waits is None]
-        self._anchors: dict[int, list[tuple[frozenset[int], int]]] = defaultdict(list)
-        seconds: dict[int, set[int]] = defaultdict(set)
-        for place, one in enumerate(self._compiled):
-            for number, (second, rest) in one.waits or ():
-                self._anchors[number].append((rest, place))
-                seconds[number].add(second)
-        self._seconds = {number: frozenset(some) for number, some in seconds.items()}
+        self._anchors: dict[int, list[tuple[int, frozenset[int], int]]] = {}
+        self._seconds: dict[int, frozenset[int]] = {}
+        self._index(earlier)
         self._chunks = _Chunks(self._vocabulary, undotted=False)
         self._undotted = _Chunks(self._vocabulary, undotted=True)
 
@@ -154,13 +150,33 @@ class Matcher:
         seconds, places = self._seconds, set(self._always)
         for number in present & seconds.keys():
             if not seconds[number].isdisjoint(present):
-                for rest, place in self._anchors[number]:
-                    if rest <= present:
+                for second, rest, place in self._anchors[number]:
+                    if second in present and rest <= present:
                         places.add(place)
         found = [self._compiled[place] for place in sorted(places)]
         return [one for one in found if not one.choices or _has_each(one.choices, present)]
 
     # --- Compiling
+
+    def _index(self, earlier: Matcher | None) -> None:
+        """Let each watchlist wait at its words; where most stand as they stood earlier, only the others anew."""
+        waits = [one.waits or () for one in self._compiled]
+        before: list[tuple[tuple[int, Wait], ...]] = []
+        if earlier and len(earlier._compiled) == len(waits):  # noqa: SLF001 - its own kind
+            before = [one.waits or () for one in earlier._compiled]  # noqa: SLF001
+            self._anchors, self._seconds = earlier._anchors.copy(), earlier._seconds.copy()  # noqa: SLF001
+        changed = [place for place, some in enumerate(waits) if not before or some is not before[place]]
+        anew: dict[int, list[tuple[int, frozenset[int], int]]] = defaultdict(list)
+        for place in changed:
+            for number, _ in before[place] if before else ():
+                anew.setdefault(number, [])
+            for number, (second, rest) in waits[place]:
+                anew[number].append((second, rest, place))
+        gone = frozenset(changed)
+        for number, entries in anew.items():
+            kept = (entry for entry in self._anchors.get(number, ()) if entry[2] not in gone)
+            self._anchors[number] = [*kept, *entries]
+            self._seconds[number] = frozenset(second for second, *_ in self._anchors[number])
 
     def _compile(self, watchlist: Watchlist, known: _Compiled | None) -> _Compiled:
         if known and _is_same(known.watchlist, watchlist):

@@ -149,13 +149,13 @@ def _proclitics(whole: str, fixed: int) -> Iterator[Cut]:
 def _articles(whole: str, fixed: int) -> Iterator[tuple[str, str, int]]:
     """Find the article at the head of a word: its joint, its particle, and where the body begins.
 
-    After a ل that stands apart (لـ«القاعدة») the article keeps its ا.
+    After a ل or لل that stands apart (لـ«القاعدة») the article keeps its ا.
     """
     for joint, particle in _BEFORE_ARTICLE:
         if whole.startswith(joint + particle + "ال"):
             yield joint, particle, len(joint + particle) + 2
     for joint in _JOINTS:
-        if fixed == len(joint) + 1 and whole.startswith(joint + "لال"):
+        if fixed > len(joint) and whole[len(joint) : fixed] in {"ل", "لل"} and whole.startswith("ال", fixed):
             yield joint, "ل", fixed + 2
         if whole.startswith(joint + "لل"):
             yield joint, "ل", len(joint) + 2
