@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from collections.abc import Callable, Mapping
     from io import BufferedIOBase
     from types import TracebackType
@@ -55,24 +57,69 @@ def endless_headers(out: BufferedIOBase, closing: threading.Event) -> None:
         out.write(b"X-More: " + b"x" * 1000 + b"\r\n")
 
 
+def endless_interim(out: BufferedIOBase, closing: threading.Event) -> None:
+    """Announce the answer again and again."""
+    while not closing.is_set():
+        out.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def drip_headers(out: BufferedIOBase, closing: threading.Event) -> None:
+    """Write a header, a byte now and then."""
+    out.write(b"HTTP/1.1 200 OK\r\nX-More: ")
+    while not closing.wait(0.05):
+        out.write(b"x")
+        out.flush()
+
+
+def says(text: bytes) -> Callable[[BufferedIOBase, threading.Event], None]:
+    """Write these bytes, whatever they are, and close."""
+
+    def write(out: BufferedIOBase, _: threading.Event) -> None:
+        out.write(text)
+
+    return write
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # a full queue costs whoever comes next a second
+    connections = 0
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        found = super().get_request()
+        self.connections += 1
+        return found
+
+    def handle_error(self, *_: Any) -> None:  # noqa: ANN401 - socketserver's signature
+        """Say nothing: a client that breaks off the handshake is as it should be."""
 
 
 class FeedServer:
-    """The last reply of a path's script is repeated."""
+    """The last reply of a path's script is repeated. With ``tls`` it is served by TLS."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
+        self._scheme = "https" if tls else "http"
         self._scripts: dict[str, list[Reply]] = defaultdict(list)
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self._handler())
+        if tls:
+            # Each shakes hands in its own thread: one who is silent holds up no other.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
 
-    def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self._server.server_port}{path}"
+    @property
+    def connections(self) -> int:
+        """How often someone connected, whether or not anything was asked."""
+        return self._server.connections
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
+        return f"{self._scheme}://{host}:{self.port}{path}"
 
     def script(self, path: str, *replies: Reply) -> str:
         """Answer ``path`` with these from now on, one after the other; return its URL."""
