@@ -1,38 +1,43 @@
-"""RSS and Atom bytes into items, by feedparser. Runs in a worker: a small feed can keep a parser busy for minutes.
+"""Bytes of a feed into items. Runs in a worker: a small feed can keep a parser busy for minutes.
 
-A broken feed gives what is usable in it, and says what is wrong with it. Nothing is fetched here: feedparser is given
-bytes only, and expat asks for no external entity.
+A broken feed gives what is usable in it, and says what is wrong with it. Hides which kind of feed it is and its
+character set. Nothing is fetched here.
 """
 
 from __future__ import annotations
 
-import calendar
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Final
-from urllib.parse import urljoin
-
-import feedparser
+from typing import TYPE_CHECKING, Final
 
 from monitor.errors import ParseError
-from monitor.ingest.identity import Item
-from monitor.ingest.pages import MAX_TEXT, clean, declared_encoding, encoding_of, one_line, text_of
+from monitor.ingest.decoding import ILLEGAL, decode_served
+from monitor.ingest.entries import is_cut, is_error, item_of, title_of
+from monitor.ingest.jsonfeeds import read_json
+from monitor.ingest.xmlfeeds import read_xml
 from monitor.model import stable_hash
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from monitor.ingest.entries import Contents
+    from monitor.ingest.identity import Item
+
 MAX_ENTRIES: Final = 2_000
-MAX_MARKUP: Final = 1_000_000
-MAX_LINE: Final = 1_000
-"""Characters of a title, a link or an id that are kept."""
-_REFERENCE: Final = re.compile(rb"&#(?:x([0-9a-f]{1,8})|([0-9]{1,8}));", re.IGNORECASE)
+MAX_TITLE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """What a feed lists. ``warning`` is what is wrong with it, ``dropped`` how many entries were too many or empty."""
+    """What a feed lists. ``warning`` is what is wrong with it, ``dropped`` how many entries were not taken.
+
+    ``ttl`` is how long the feed asks to be left alone, at most a week.
+    """
 
     items: tuple[Item, ...]
+    title: str | None = None
+    ttl: timedelta | None = None
     warning: str | None = None
     dropped: int = 0
 
@@ -41,37 +46,39 @@ def parse_feed(body: bytes, content_type: str, address: str) -> Feed:
     """Parse a body that was served as ``content_type``; ``address`` resolves relative links.
 
     Raises:
-        ParseError: this is no feed.
+        ParseError: this is no feed, or one that reports an error and lists nothing else.
     """
-    parsed = _parse(body, content_type, address)
-    warning = _warning(parsed)
-    if not parsed.get("version") and not parsed.entries:
-        raise ParseError(f"this is no feed: {warning or 'neither RSS nor Atom'}", retryable=False)
-    lang = _language(parsed.feed.get("language"))
-    items = [item for entry in parsed.entries[:MAX_ENTRIES] if (item := _item(entry, address, lang))]
-    return Feed(items=_told_apart(items), warning=warning, dropped=len(parsed.entries) - len(items))
+    text = ILLEGAL.sub(" ", decode_served(body, content_type)).strip()
+    if not text:
+        raise ParseError("an empty answer", retryable=False)
+    contents = read_json(text, MAX_ENTRIES) if text[0] == "{" else read_xml(text, address, MAX_ENTRIES)
+    items = [item for entry in contents.entries if (item := item_of(entry, address, contents.lang))]
+    errors = [item.title for item in items if is_error(item)]
+    taken = [item for item in items if not is_error(item)]
+    if errors and not taken:
+        raise ParseError(f"the feed reports an error: {errors[0][:120]}", retryable=False)
+    return Feed(
+        items=_told_apart(taken),
+        title=title_of(contents.title)[:MAX_TITLE].rstrip() or None,
+        ttl=contents.ttl,
+        warning="; ".join(_warnings(contents, items, errors)) or None,
+        dropped=len(contents.entries) + contents.more - len(taken),
+    )
 
 
-def _parse(body: bytes, content_type: str, address: str) -> Any:  # noqa: ANN401 - feedparser's own dictionary
-    headers = {"content-type": _with_charset(body, content_type), "content-location": address}
-    try:
-        return feedparser.parse(
-            _REFERENCE.sub(_character, body), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
-        )
-    except Exception as error:  # it raises whatever it happens to meet in damaged mark-up
-        raise ParseError(f"this is no feed: {type(error).__name__}: {error}"[:300], retryable=False) from error
-
-
-def _character(reference: re.Match[bytes]) -> bytes:
-    # feedparser breaks on a reference to half a surrogate pair.
-    code = int(reference[1], 16) if reference[1] else int(reference[2])
-    return b"" if 0xD800 <= code <= 0xDFFF else reference[0]  # noqa: PLR2004 - Unicode's surrogates
-
-
-def _warning(parsed: Any) -> str | None:  # noqa: ANN401 - feedparser's own dictionary
-    error = parsed.get("bozo_exception")
-    is_harmless = isinstance(error, feedparser.NonXMLContentType | feedparser.CharacterEncodingOverride)
-    return f"{error}"[:200] if error and not is_harmless else None
+def _warnings(contents: Contents, items: list[Item], errors: list[str]) -> Iterator[str]:
+    if contents.fault:
+        yield contents.fault
+    if any("\ufffd" in item.title or "\ufffd" in item.text for item in items):
+        yield "some of its letters are lost: its bytes are in no character set that we know"
+    if contents.more:
+        yield f"entries beyond the first {MAX_ENTRIES:,}: {contents.more:,}"
+    if len(items) < len(contents.entries):
+        yield f"entries without words: {len(contents.entries) - len(items):,}"
+    if errors:
+        yield f"entries that report an error: {len(errors):,}, {errors[0][:120]!r}"
+    if cut := sum(map(is_cut, items)):
+        yield f"entries cut to size: {cut:,}"
 
 
 def _told_apart(items: list[Item]) -> tuple[Item, ...]:
@@ -81,61 +88,3 @@ def _told_apart(items: list[Item]) -> tuple[Item, ...]:
         replace(item, key=stable_hash(item.key, item.url or "", item.content_hash)) if times[item.key] > 1 else item
         for item in items
     )
-
-
-def _with_charset(body: bytes, content_type: str) -> str:
-    """Name the character set of an Arabic feed that declares none; feedparser would take it for Latin."""
-    if "charset" in content_type.lower() or declared_encoding(body):
-        return content_type
-    try:
-        encoding = encoding_of(body)
-    except ParseError:
-        return content_type
-    return f"application/xml; charset={encoding}" if encoding == "windows-1256" else content_type
-
-
-def _item(entry: Any, address: str, lang: str | None) -> Item | None:  # noqa: ANN401 - feedparser's own dictionary
-    title = one_line(_text(entry.get("title_detail")))[:MAX_LINE]
-    bodies = [_text(body) for body in [*entry.get("content", []), entry.get("summary_detail")]]
-    text = max(bodies, key=len)[:MAX_TEXT]
-    if not title and not text:
-        return None
-    url = _link(entry, address)
-    return Item.of(
-        key=clean(entry.get("id") or url or "")[:MAX_LINE],
-        title=title,
-        text=text,
-        url=url,
-        published=_published(entry),
-        lang=lang,
-    )
-
-
-def _text(detail: Any) -> str:  # noqa: ANN401 - feedparser's own dictionary
-    if not detail:
-        return ""
-    value = clean(detail.get("value") or "")[:MAX_MARKUP]
-    return value.strip() if detail.get("type") == "text/plain" and "<" not in value else text_of(value)
-
-
-def _link(entry: Any, address: str) -> str | None:  # noqa: ANN401 - feedparser's own dictionary
-    try:
-        url = urljoin(address, clean(entry.get("link") or "").strip())
-    except ValueError:
-        return None
-    return url if entry.get("link") and url.startswith(("http://", "https://")) and len(url) <= MAX_LINE else None
-
-
-def _published(entry: Any) -> datetime | None:  # noqa: ANN401 - feedparser's own dictionary
-    """Read the entry's date. 1970 is what a program writes that has none."""
-    # dict's own get: feedparser's puts one date in the other's place, with a warning that this will end.
-    parsed = dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")
-    try:
-        found = datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None
-    except (ValueError, OverflowError, OSError):
-        return None
-    return found if found and found.year > 1970 else None  # noqa: PLR2004 - the year that the docstring names
-
-
-def _language(code: str | None) -> str | None:
-    return clean(code).replace("_", "-").partition("-")[0].strip().lower()[:8] or None if code else None
