@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from monitor.errors import ParseError, Problem, Problems, Unavailable
+from monitor.ingest.decoding import decode
 from monitor.ingest.folders import SUFFIXES, item_of, list_folder, parse_object, read_data, read_file, text_fields
-from monitor.ingest.pages import clean, decode, instant, read_page
+from monitor.ingest.pages import clean, instant, read_page
 from monitor.model import Article, Header
 from monitor.text.sentences import headline
 

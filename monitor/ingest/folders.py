@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.errors import ParseError, Problem
+from monitor.ingest.decoding import declared_encoding, decode
 from monitor.ingest.identity import Item
-from monitor.ingest.pages import MAX_TEXT, Page, clean, declared_encoding, decode, instant
+from monitor.ingest.pages import MAX_TEXT, Page, clean, instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
