@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = "record"
 T = TypeVar("T", Article, Match, Event, DeadLetter)
+V = TypeVar("V")
 _KINDS: Final[dict[type, tuple[str, int]]] = {
     Article: ("article", 1),
     Match: ("match", 1),
@@ -27,7 +28,7 @@ _KINDS: Final[dict[type, tuple[str, int]]] = {
     DeadLetter: ("dead", 1),
 }
 _encoder = msgspec.json.Encoder()
-_decoders: Final[dict[type, msgspec.json.Decoder[Any]]] = {kind: msgspec.json.Decoder(kind) for kind in _KINDS}
+_decoders: Final[dict[type, msgspec.json.Decoder[Any]]] = {}
 
 
 def encode(record: Article | Match | Event | DeadLetter) -> Outgoing:
@@ -52,7 +53,7 @@ def decode(record: Record, kind: type[T]) -> T:
     if int(number) > version:
         raise NewerVersion(f"{place} holds {label}, this monitor reads up to {name}/{version}: upgrade monitor")
     try:
-        value: T = _decoders[kind].decode(record.value)
+        value: T = _decoder(kind).decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"{place}: {error}") from error
     return value
@@ -63,17 +64,23 @@ def to_json(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def from_json(data: bytes | str, kind: type[T]) -> T:
-    """Read back what `to_json` wrote.
+def from_json(data: bytes | str, kind: type[V]) -> V:
+    """Read back what `to_json` wrote of a record or any other dataclass.
 
     Raises:
         Undecodable: it is something else.
     """
     try:
-        value: T = _decoders[kind].decode(data)
+        value: V = _decoder(kind).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(str(error)) from error
     return value
+
+
+def _decoder(kind: type[V]) -> msgspec.json.Decoder[V]:
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(kind)
+    return _decoders[kind]
 
 
 def _key(record: Article | Match | Event | DeadLetter) -> str:

@@ -17,6 +17,7 @@ import os
 import pickle
 import resource
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MEMORY: Final = 2 << 30
 """Address space of a child, in bytes. The libraries alone map some hundred megabytes of it."""
+
+_GRACE: Final = 5.0
+"""Seconds that a child has beyond its deadline to end itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -136,22 +140,18 @@ class _Child:
         self.usable = True
 
     def call(self, function: Callable[..., object], args: tuple[object, ...], deadline: timedelta) -> _Result:
-        seconds = deadline.total_seconds()
-        late = threading.Event()
-        timer = threading.Timer(seconds, self._kill_late, [late])
-        timer.start()
+        seconds, is_late = deadline.total_seconds(), False
         try:
-            self._pipe.send((function, args, math.ceil(seconds)))
+            self._pipe.send((function, args, seconds))
+            is_late = not self._pipe.poll(seconds + _GRACE)
+            if is_late:
+                self.kill()  # its own alarm does not ring while somebody has stopped it
             answer: tuple[_Result, bool] = self._pipe.recv()
             result, self.usable = answer
         except (EOFError, OSError):
             self.usable = False
-            reason = f"took longer than {seconds:g} s" if late.is_set() else self._death()
+            reason = f"took longer than {seconds:g} s" if is_late else self._death(seconds)
             result = _Result(error=ParseError(reason, retryable=False), broken=True)
-        finally:
-            timer.cancel()
-            timer.join()
-        self.usable = self.usable and not late.is_set()
         return result
 
     def kill(self) -> None:
@@ -162,12 +162,10 @@ class _Child:
         self._process.wait()
         self._pipe.close()
 
-    def _kill_late(self, late: threading.Event) -> None:
-        late.set()
-        self.kill()
-
-    def _death(self) -> str:
+    def _death(self, seconds: float) -> str:
         code = self._process.wait()
+        if code == -signal.SIGALRM:
+            return f"took longer than {seconds:g} s"
         return f"its process died of signal {-code}" if code < 0 else f"its process ended with status {code}"
 
 
@@ -187,6 +185,7 @@ def serve(handle: int, memory: int) -> None:
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=[handle], daemon=True).start()
     pipe: Connection[Any, Any] = Connection(handle)
     while True:
@@ -194,8 +193,12 @@ def serve(handle: int, memory: int) -> None:
             function, args, seconds = pipe.recv()
         except (EOFError, OSError):
             return
-        _allow_processor(seconds)
-        pipe.send_bytes(_answer(function, args))
+        _allow_processor(math.ceil(seconds))
+        # An alarm that nobody hears ends the process, wherever it is; a timer in the parent is a thread for each call.
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        answer = _answer(function, args)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        pipe.send_bytes(answer)
 
 
 def _end_with_parent(handle: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.text.folding import fold
+from monitor.text.folding import fold, fold_text
 from monitor.text.sentences import HEADLINE_LIMIT, headline, paragraphs, sentences
 
 texts = st.text() | st.text(alphabet="اأإآىيةهؤئءبمسـ\u064b\u0651\u0654\u200b\u200fﷺﻻکگ. \n؟12١٢aÉß", max_size=60)
@@ -63,6 +63,11 @@ def test_a_span_of_half_a_ligature_is_the_ligature() -> None:
 def test_an_empty_span_stands_where_its_letter_would() -> None:
     folded = fold("اب")
     assert (folded.span(1, 1), folded.span(2, 2), fold("").span(0, 0)) == ((1, 1), (2, 2), (0, 0))
+
+
+@given(texts)
+def test_without_the_way_back_a_text_folds_to_the_same(text: str) -> None:
+    assert fold_text(text) == fold(text).text
 
 
 @given(texts)

@@ -3,24 +3,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from apscheduler.schedulers.blocking import BlockingScheduler
 
 from monitor import codec
 from monitor.bus import open_bus
 from monitor.errors import Unavailable
-from monitor.ingest.deciding import Failure, Known, Listing, Plan, PollStatus, Unchanged, decide
+from monitor.ingest.deciding import PollStatus
 from monitor.ingest.fetching import Fetcher
-from monitor.ingest.identity import Item, identify
+from monitor.ingest.identity import Item
 from monitor.ingest.polling import Poller
-from monitor.model import Article, Event, Header, Reason
-from monitor.ports import SHARDS, Bus, Outgoing, Sighting, SourceState
+from monitor.model import Article, Event
+from monitor.ports import SHARDS, Bus, Outgoing, SourceState
 from monitor.settings import Source
 from monitor.store.sql import SqlStore, open_store
 from tests.feedserver import FeedServer, Reply, drip, hang_up, silence
@@ -30,7 +29,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def feed_source(**more: Any) -> Source:  # noqa: ANN401 - the settings' own fields
-    return Source.model_validate({"id": "agency", "url": "https://e.org/rss", "lang": "ar", "tier": 1} | more)
+    return Source.model_validate(
+        {"id": "agency", "url": "https://e.org/rss", "lang": "ar", "tier": 1, "internal": True} | more
+    )
 
 
 def folder_source(folder: Path, **more: Any) -> Source:  # noqa: ANN401 - the settings' own fields
@@ -39,333 +40,6 @@ def folder_source(folder: Path, **more: Any) -> Source:  # noqa: ANN401 - the se
 
 def item(key: str = "1", text: str = "نص الخبر", published: datetime | None = NOW - HOUR, **more: Any) -> Item:  # noqa: ANN401 - the record's own fields
     return Item.of(key=key, title=more.pop("title", f"عنوان {key}"), text=text, published=published, **more)
-
-
-# --- Deciding: pure, against what the store would answer -------------------------------------------------------------
-
-
-@dataclass
-class History:
-    """Polls of one source, one after the other, with the store's part played by a dictionary."""
-
-    source: Source
-    state: SourceState
-    sightings: dict[str, Sighting]
-
-    @classmethod
-    def of(cls, source: Source) -> Self:
-        return cls(source, SourceState(id=source.id), {})
-
-    def poll(self, *items: Item, now: datetime = NOW, still: Sequence[str] = (), settling: bool = False) -> Plan:
-        listing = Listing(items=items, still=frozenset(still), settling=settling, etag='"e"', body_hash="b")
-        return self.answer(listing, now)
-
-    def answer(self, answer: Listing | Unchanged | Failure, now: datetime = NOW, draw: float = 0) -> Plan:
-        items = answer.items if isinstance(answer, Listing) else ()
-        identified = identify(self.source.id, items, self.sightings)
-        versions: dict[str, list[Sighting]] = {}
-        for sighting in self.sightings.values():
-            versions.setdefault(sighting.article, []).append(sighting)
-        known = Known(state=self.state, sightings=self.sightings, identified=identified, versions=versions)
-        plan = decide(self.source, answer, known, now, draw)
-        self.state = plan.state
-        self.sightings |= {sighting.key: sighting for sighting in plan.sightings}
-        return plan
-
-
-@pytest.fixture
-def feed() -> History:
-    """A feed that was polled before."""
-    history = History.of(feed_source())
-    history.poll(item("0"), now=NOW - DAY)
-    return history
-
-
-def headers(plan: Plan) -> list[Header]:
-    return [article.header for article in plan.articles]
-
-
-def test_a_new_item_becomes_an_article_with_all_that_is_known_of_it(feed: History) -> None:
-    plan = feed.poll(item("1", url="https://e.org/1?utm_source=x"))
-    assert plan.articles == (
-        Article(
-            header=Header(
-                id=plan.articles[0].header.id,
-                source="agency",
-                title="عنوان 1",
-                content_hash=item("1").content_hash,
-                first_seen=NOW,
-                url="https://e.org/1?utm_source=x",
-                lang="ar",
-                tier=1,
-                published=NOW - HOUR,
-            ),
-            text="نص الخبر",
-        ),
-    )
-    assert plan.status is PollStatus.OK
-    assert plan.state == replace(
-        feed.state, last_new=NOW, last_success=NOW, last_polled=NOW, next_due=NOW + timedelta(minutes=5), articles=2
-    )
-
-
-def test_what_was_published_is_not_published_again(feed: History) -> None:
-    feed.poll(item("1"))
-    for minute in range(1, 100):
-        assert feed.poll(item("1"), item("0"), now=NOW + timedelta(minutes=minute)).articles == ()
-
-
-def test_changed_words_are_a_new_version_and_changed_vowel_marks_are_none(feed: History) -> None:
-    revisions = [headers(feed.poll(item("1", text=text)))[0] for text in ("أول", "ثان")]
-    assert [header.revision for header in revisions] == [1, 2]
-    assert revisions[0].id == revisions[1].id
-    assert feed.poll(item("1", text="ثَانٍ")).articles == ()
-
-
-def test_an_article_that_another_source_published_is_seen_here_and_not_published(feed: History) -> None:
-    one = item("x", url="https://e.org/1")
-    article = identify("other", [one], {})[0].article
-    theirs = Sighting(
-        source="other",
-        key="y",
-        article=article,
-        content_hash=one.content_hash,
-        revision=4,
-        first_seen=NOW,
-        listed=NOW,
-    )
-    known = Known(
-        state=feed.state,
-        sightings=feed.sightings,
-        identified=identify("agency", [one], feed.sightings),
-        versions={article: [theirs]},
-    )
-    plan = decide(feed.source, Listing(items=(one,)), known, NOW, 0)
-    assert plan.articles == ()
-    assert [(seen.source, seen.key, seen.article, seen.revision) for seen in plan.sightings] == [
-        ("agency", "x", article, 4)
-    ]
-
-
-def test_a_feed_that_makes_new_ids_at_each_fetch_is_published_once(feed: History) -> None:
-    published = [feed.poll(item(f"guid-{number}", title="واحد")).articles for number in range(100)]
-    assert sum(map(len, published)) == 1
-    published = [feed.poll(item(f"g-{number}", title="آخر", url="https://e.org/7")).articles for number in range(100)]
-    assert sum(map(len, published)) == 1
-
-
-def test_an_id_used_again_for_other_news_is_published_again(feed: History) -> None:
-    first = feed.poll(item("reused", url="https://e.org/1"))
-    second = feed.poll(item("reused", text="خبر آخر", url="https://e.org/2"))
-    assert headers(first)[0].id != headers(second)[0].id
-
-
-def test_an_article_without_title_has_its_first_sentence_for_a_headline(feed: History) -> None:
-    header = headers(feed.poll(item("1", title="", text="جملة أولى. وجملة ثانية.")))[0]
-    assert (header.title, header.titled) == ("جملة أولى.", False)
-
-
-# --- What may alert ---
-
-
-def test_the_back_issues_of_a_new_feed_are_published_and_held_back() -> None:
-    history = History.of(feed_source())
-    plan = history.poll(*(item(str(number), text=f"نص {number}") for number in range(500)))
-    assert len(plan.articles) == plan.held == 500
-    assert {header.held for header in headers(plan)} == {Reason.BASELINE}
-    assert headers(history.poll(item("new", text="جديد")))[0].held is None
-
-
-@pytest.mark.parametrize(
-    ("backfill", "age", "held"),
-    [
-        ("none", HOUR, Reason.BASELINE),
-        ("all", HOUR, None),
-        ("all", 49 * HOUR, Reason.OLD),
-        ("24h", 23 * HOUR, None),
-        ("24h", 25 * HOUR, Reason.BASELINE),
-        ("24h", None, Reason.BASELINE),
-        ("all", None, None),
-        (None, None, Reason.BASELINE),
-    ],
-)
-def test_backfill_says_what_of_a_new_feed_may_alert(
-    backfill: str | None, age: timedelta | None, held: Reason | None
-) -> None:
-    history = History.of(feed_source(backfill=backfill))
-    plan = history.poll(item(published=NOW - age if age is not None else None))
-    assert headers(plan)[0].held is held
-
-
-@pytest.mark.parametrize(
-    ("max_age", "age", "held"),
-    [
-        (None, 47 * HOUR, None),
-        (None, 49 * HOUR, Reason.OLD),
-        ("12h", 13 * HOUR, Reason.OLD),
-        ("30d", 49 * HOUR, None),
-        (None, None, None),
-        (None, -HOUR, None),
-    ],
-)
-def test_an_old_article_is_held_back(max_age: str | None, age: timedelta | None, held: Reason | None) -> None:
-    history = History.of(feed_source(max_age=max_age))
-    history.poll(item("0"), now=NOW - DAY)
-    plan = history.poll(item(published=NOW - age if age is not None else None))
-    assert headers(plan)[0].held is held
-
-
-def test_all_of_a_folder_may_alert_however_old(tmp_path: Path) -> None:
-    plan = History.of(folder_source(tmp_path)).poll(item(published=NOW - 3650 * DAY))
-    assert headers(plan)[0].held is None
-
-
-def test_a_date_far_in_the_future_is_no_date(feed: History) -> None:
-    assert headers(feed.poll(item(published=NOW.replace(year=2099))))[0].published is None
-    assert headers(feed.poll(item("2", text="x", published=NOW + HOUR)))[0].published == NOW + HOUR
-
-
-def test_a_failed_or_empty_first_poll_is_no_first_poll() -> None:
-    history = History.of(feed_source())
-    history.answer(Failure(reason="too slow"))
-    history.poll()
-    assert headers(history.poll(item()))[0].held is Reason.BASELINE
-
-
-def test_the_first_poll_of_a_folder_lasts_until_something_settled(tmp_path: Path) -> None:
-    history = History.of(folder_source(tmp_path, backfill="none"))
-    history.poll(settling=True)
-    assert headers(history.poll(item()))[0].held is Reason.BASELINE
-    empty = History.of(folder_source(tmp_path, backfill="none"))
-    empty.poll()
-    assert headers(empty.poll(item()))[0].held is None
-
-
-# --- Failing, recovering, and when to look again ---
-
-
-def test_failures_back_off_to_a_day_and_never_for_ever(feed: History) -> None:
-    waits = []
-    for _ in range(40):
-        due = feed.answer(Failure(reason="too slow")).state.next_due
-        assert due
-        waits.append(due - NOW)
-    assert waits[:3] == [timedelta(minutes=10), timedelta(minutes=20), timedelta(minutes=40)]
-    assert waits[-1] == DAY
-    assert feed.state.errors == 40
-    assert (feed.state.state, feed.state.error) == ("failing", "too slow")
-
-
-@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True), st.integers(1, 10**6))
-def test_a_back_off_is_spread_and_bounded(errors: int, draw: float, seconds: int) -> None:
-    history = History.of(feed_source(interval=timedelta(seconds=seconds)))
-    history.state = replace(history.state, errors=errors)
-    due = history.answer(Failure(reason="x"), draw=draw).state.next_due
-    assert due
-    longest = max(DAY, timedelta(seconds=seconds))
-    assert min(longest, timedelta(seconds=2 * seconds)) * 0.75 <= due - NOW <= longest
-
-
-def test_a_server_that_asks_to_wait_is_left_alone_as_long(feed: History) -> None:
-    for asked, wait in ((3 * HOUR, 3 * HOUR), (timedelta(0), timedelta(minutes=5)), (DAY, DAY)):
-        plan = feed.answer(Failure(reason="asked to wait", retry_after=asked), draw=0.5)
-        assert plan.state.next_due == NOW + wait
-
-
-def test_what_is_gone_is_looked_at_once_a_day(feed: History) -> None:
-    assert feed.answer(Failure(reason="gone", retryable=False)).state.next_due == NOW + DAY
-
-
-def test_a_folder_that_fails_is_looked_at_every_minute(tmp_path: Path) -> None:
-    history = History.of(folder_source(tmp_path))
-    for _ in range(30):
-        plan = history.answer(Failure(reason="no such folder"))
-    assert plan.state.next_due == NOW + timedelta(minutes=1)
-
-
-def test_a_folder_with_a_file_in_writing_is_looked_at_again_when_it_may_have_settled(tmp_path: Path) -> None:
-    history = History.of(folder_source(tmp_path, interval="5m"))
-    assert history.poll(item("a.txt"), settling=True).state.next_due == NOW + timedelta(seconds=0.2)
-    assert history.poll(still=["a.txt"]).state.next_due == NOW + timedelta(minutes=5)
-
-
-def test_the_third_failure_in_a_row_raises_an_event_and_recovery_clears_it(feed: History) -> None:
-    raised = [feed.answer(Failure(reason="too slow")).event for _ in range(6)]
-    assert raised[2] == Event(
-        rule="source failing",
-        subject="agency",
-        state="raised",
-        at=NOW,
-        summary="agency failed 3 times in a row: too slow",
-    )
-    assert [event is None for event in raised] == [True, True, False, True, True, True]
-    plan = feed.poll(item("9"))
-    assert plan.event
-    assert (plan.event.rule, plan.event.subject, plan.event.state) == ("source failing", "agency", "cleared")
-    assert (plan.state.state, plan.state.errors, plan.state.error) == ("ok", 0, None)
-
-
-def test_two_failures_tell_nobody(feed: History) -> None:
-    feed.answer(Failure(reason="x"))
-    feed.answer(Failure(reason="x"))
-    assert feed.poll(item()).event is None
-
-
-def test_an_empty_feed_and_an_unchanged_one_are_no_recovery(feed: History) -> None:
-    for _ in range(4):
-        feed.answer(Failure(reason="too slow"))
-    for answer in (Listing(items=()), Unchanged()):
-        plan = feed.answer(answer)
-        assert (plan.status, plan.event) == (PollStatus.FAILING, None)
-        assert (plan.state.errors, plan.state.error) == (4, "too slow")
-        assert plan.state.next_due == NOW + timedelta(minutes=5)
-
-
-def test_an_empty_feed_and_an_unchanged_one_are_told_apart_from_a_good_one(feed: History) -> None:
-    assert feed.answer(Unchanged()).state.state == "unchanged"
-    assert feed.answer(Unchanged()).state.last_success == NOW
-    before = feed.state
-    after = feed.answer(Listing(items=())).state
-    assert after == replace(before, state="empty", last_polled=NOW, next_due=NOW + timedelta(minutes=5))
-
-
-def test_validators_are_kept_of_what_could_be_read_only(feed: History) -> None:
-    feed.answer(Listing(items=(item("1"),), etag='"2"', last_modified="m", body_hash="h"))
-    for answer in (Failure(reason="cannot be parsed"), Listing(items=(), etag='"3"', body_hash="i")):
-        feed.answer(answer)
-        assert (feed.state.etag, feed.state.last_modified, feed.state.body_hash) == ('"2"', "m", "h")
-
-
-# --- How long sightings live ---
-
-
-def test_a_listed_item_is_noted_once_a_day_so_that_it_is_never_forgotten(feed: History) -> None:
-    feed.poll(item("1"))
-    assert feed.poll(item("1"), now=NOW + HOUR).sightings == ()
-    assert [seen.listed for seen in feed.poll(item("1"), now=NOW + DAY).sightings] == [NOW + DAY]
-
-
-def test_a_feed_that_stays_unchanged_for_months_keeps_its_items(feed: History) -> None:
-    feed.poll(item("1"), item("2", text="x"))
-    for day in range(1, 90):
-        feed.answer(Unchanged(), NOW + day * DAY)
-    assert {feed.sightings[key].listed for key in "12"} == {NOW + 89 * DAY}
-
-
-def test_what_a_feed_listed_once_is_not_kept_alive_by_unchanged_polls(feed: History) -> None:
-    for day in range(5):
-        feed.poll(item("2", text="x"), now=NOW + day * DAY)
-    for day in range(5, 40):
-        feed.answer(Unchanged(), NOW + day * DAY)
-    assert feed.sightings["0"].listed == NOW - DAY
-
-
-def test_files_that_were_not_read_again_are_still_listed(tmp_path: Path) -> None:
-    history = History.of(folder_source(tmp_path))
-    history.poll(item("a.txt"), now=NOW - DAY)
-    plan = history.poll(item("b.txt", text="x"), still=["a.txt"])
-    assert {seen.key for seen in plan.sightings} == {"a.txt", "b.txt"}
-    assert plan.status is PollStatus.OK
 
 
 # --- Polling: real files, a real server, the real bus and store ------------------------------------------------------
@@ -587,7 +261,7 @@ def test_a_broken_feed_is_marked_and_the_others_go_on(
     assert poller(*sources, parse_within=timedelta(seconds=2)).poll_all(NOW) == 2
     states = {state.id: state for state in world.store.sources()}
     assert {name: state.state for name, state in states.items()} == {"html": "failing", "hang": "failing", "good": "ok"}
-    assert "cannot be parsed: this is no feed" in str(states["html"].error)
+    assert "cannot be parsed: this is a web page, no feed" in str(states["html"].error)
     assert "took longer than 2 s" in str(states["hang"].error)
     assert len(world.articles()) == 1
 
@@ -729,6 +403,18 @@ def test_a_clock_that_was_ahead_silences_no_source(
         wait_until(lambda: server.asked)
 
 
+def test_a_clock_that_goes_back_while_it_runs_silences_no_source(world: World, server: FeedServer) -> None:
+    ahead = [DAY]
+    url = server.script("/rss", Reply(rss(1)), Reply(rss(1)))
+    source = feed_source(url=url, interval="1s", adaptive=False)
+    polling = Poller([source], world.bus, world.store, lambda: clock() + sum(ahead, timedelta(0)))
+    with running(polling):
+        wait_until(lambda: polling.turned_at)
+        assert world.articles() == []
+        ahead.clear()
+        wait_until(world.articles)
+
+
 def test_a_hanging_fetch_is_given_up_at_once_when_the_poller_stops(
     world: World, server: FeedServer, poller: Callable[..., Poller]
 ) -> None:
@@ -752,6 +438,14 @@ def test_an_exception_that_nobody_expects_ends_the_poller(
     with running(poller(folder_source(folder), bus=Dying(world.bus))) as run:
         wait_until(run.ended)
     assert [str(error) for error in run.errors] == ["the disk is full"]
+
+
+def test_a_schedule_that_stops_by_itself_ends_the_poller(
+    tmp_path: Path, poller: Callable[..., Poller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BlockingScheduler, "_main_loop", lambda _: None)
+    with pytest.raises(RuntimeError, match="the schedule has stopped"):
+        poller(folder_source(tmp_path)).run(threading.Event())
 
 
 class Sharing:

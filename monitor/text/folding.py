@@ -20,6 +20,8 @@ _REMEMBERED: Final = 8192  # more characters than a newsroom's scripts use, fewe
 _ZERO_WIDTH_SPACE: Final = "\u200b"
 _LETTERS_AROUND_ZWSP: Final = 3
 _COMPOSING: Final = frozenset("\u0653\u0654\u0655")
+_CONTEXTUAL: Final = re.compile(f"[{_ZERO_WIDTH_SPACE}{''.join(sorted(_COMPOSING))}]")
+"""Characters that fold by what stands around them."""
 _MARK_BLOCKS: Final = (
     *((0x0300, 0x036F), (0x0483, 0x0489), (0x0591, 0x05C7), (0x0610, 0x061A), (0x064B, 0x065F), (0x0670, 0x0670)),
     *((0x06D6, 0x06ED), (0x08CA, 0x08FF), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F)),
@@ -104,9 +106,14 @@ def fold(text: str) -> Folded:
     return Folded("".join(keys), "".join(spelt), tuple(starts), tuple(ends))
 
 
+def fold_text(text: str) -> str:
+    """Fold a text for comparing, without the way back."""
+    return fold(text).text if _CONTEXTUAL.search(text) else text.translate(_KEYS)
+
+
 def fold_word(word: str) -> str:
     """Fold a word for comparing, without the way back."""
-    return plain_key(word) if _PLAIN.fullmatch(word) else fold(word).text
+    return plain_key(word) if _PLAIN.fullmatch(word) else fold_text(word)
 
 
 def plain_key(word: str) -> str:
@@ -132,6 +139,20 @@ class _Letters(dict[str, tuple[tuple[str, str], ...]]):
 
 
 _LETTERS: Final = _Letters()
+
+
+class _Keys(dict[int, str]):
+    """The same for `str.translate`: keys by code point."""
+
+    def __missing__(self, code: int) -> str:
+        """Fold a character."""
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[code] = "".join(key for key, _ in _LETTERS[chr(code)])
+        return found
+
+
+_KEYS: Final = _Keys()
 
 
 def _letters(char: str) -> tuple[tuple[str, str], ...]:
