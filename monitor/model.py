@@ -44,8 +44,13 @@ class Reason(StrEnum):
     TOLD = "told"
     BASELINE = "baseline"  # the source was new: its back issues are recorded, nobody is told
     OLD = "old"  # older than the source's max_age
+    SILENCED = "silenced"  # a person does not want to hear of such things for a while
+    SNOOZED = "snoozed"  # a person does not want to hear of this alert before some time
     SHADOW = "shadow"
     COPY = "copy"  # the story was told already
+    QUIET_HOURS = "quiet hours"  # waits for the receiver's quiet hours to end
+    RATE = "rate"  # the receiver was sent as much as it takes in a time; waits for that time to pass
+    DIGEST = "digest"  # waits for the receiver's next digest
     GROUP_WINDOW = "group window"  # waits for its group's window to close
     NO_ROUTE = "no route"  # no receiver of the route tree takes it
 
@@ -127,14 +132,43 @@ class WatchlistHeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What of an article's version tells its story, small enough to travel with a match.
+
+    ``sketch`` is the MinHash of its shingles, made by version ``method`` of the algorithm: others do not compare.
+    ``words`` are the stems of its opening, each with what it says; ``length`` counts the opening's words.
+    ``places`` and ``people`` are named at its head, ``names`` anywhere in the opening; ``numbers`` and ``weekdays`` are
+    those of the opening, ``losses`` its numbers of dead and wounded; ``today``: it reports of the day of writing.
+    ``terms`` are stems of the evidence's words.
+    """
+
+    method: int
+    sketch: bytes
+    words: dict[str, int]
+    length: int
+    places: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    weekdays: tuple[str, ...] = ()
+    today: bool = False
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """One article version satisfied one watchlist. Self-contained but for the full text."""
+    """One article version satisfied one watchlist. Self-contained but for the full text.
+
+    What older monitors published has no ``signature``.
+    """
 
     watchlist: WatchlistHeader
     article: Header
     score: int
     evidence: tuple[Evidence, ...]
     matched_at: datetime
+    signature: Signature | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -177,10 +211,24 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Matcher:
+    """What a silence is about: each key that is given holds, a list is an or, every label is there."""
+
+    severity: tuple[Severity, ...] = ()
+    owner: tuple[str, ...] = ()
+    watchlist: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    lang: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """One message that is owed to one destination for one cause.
 
-    ``cause`` is ``first``, or ``group:<id>`` for several alerts at once;
+    ``cause`` is ``first``, ``group:<id>`` for several alerts at once, or ``digest:<time>`` for what waited, which may
+    be nothing; ``why`` says what it waited for, and what else its reader must know of.
     ``channel`` is email, terminal or file; ``destination`` that channel's target: an address, ``-``, a folder.
     ``id`` is a stable hash of (destination, cause, alert or group): a repeat of the notification has the same.
     """
@@ -192,6 +240,7 @@ class Notification:
     cause: str
     created: datetime
     alerts: tuple[Alert, ...]
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

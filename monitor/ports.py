@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from monitor.model import Alert, DeadLetter, Event, Match, Message, Notification, Reason
+    from monitor.model import Alert, DeadLetter, Event, Match, Matcher, Message, Notification, Reason, Signature
 
 TOPICS: Final = ("articles", "matches", "events", "dead")
 SHARDS: Final = 64
@@ -142,8 +142,10 @@ class Bus(Protocol):
 class SourceState:
     """What is remembered of a source between polls.
 
-    ``state`` is ok, empty, unchanged or failing (new before the first poll). ``first_polled`` tells a first poll from
-    later ones. ``errors`` counts failures in a row; ``articles`` all versions published.
+    ``state`` is ok, empty, unchanged, failing, blocked or gone (new before the first poll). ``first_polled`` tells a
+    first poll from later ones. ``errors`` counts failures in a row; ``articles`` all versions published; ``skipped``
+    what the last poll could not take. ``rate`` is articles a day, as far as its rhythm is known; ``silent_since`` is
+    when an unusual silence began. ``memory`` is what else the poller keeps, as it writes it itself.
     """
 
     id: str
@@ -159,13 +161,19 @@ class SourceState:
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
+    skipped: int = 0
+    rate: float | None = None
+    silent_since: datetime | None = None
+    memory: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """One item of one source, as last seen: ``key`` is its name there (path, guid, url).
 
-    ``content_hash`` is that of the version published for it; ``listed`` when the source last listed it.
+    ``content_hash`` is that of the version published for it; ``listed`` when the source last listed it. ``entry`` is
+    the hash of what the source's own list said of it, ``title`` its folded headline (to tell an edit from another
+    article); both None when it was seen by an earlier release.
     """
 
     source: str
@@ -175,6 +183,8 @@ class Sighting:
     revision: int
     first_seen: datetime
     listed: datetime
+    entry: str | None = None
+    title: str | None = None
 
 
 class SourceStore(Protocol):
@@ -186,20 +196,32 @@ class SourceStore(Protocol):
     def source(self, source: str) -> SourceState:
         """One source; a fresh state when it was never polled."""
 
-    def sightings(self, source: str) -> dict[str, Sighting]:
-        """What the source listed so far, by key."""
+    def sightings(self, source: str, keys: Sequence[str] | None = None) -> dict[str, Sighting]:
+        """What the source listed so far, by key: all, or of these keys."""
+
+    def echoes(self, source: str, words: Sequence[str], titles: Sequence[str]) -> dict[str, Sighting]:
+        """What the source listed so far with one of these content hashes or folded headlines, by key."""
 
     def versions(self, articles: Sequence[str]) -> dict[str, list[Sighting]]:
         """All sightings of these article ids, in any source, oldest first."""
 
-    def remember(self, state: SourceState, sightings: Sequence[Sighting], forget_before: datetime) -> None:
+    def remember(
+        self, state: SourceState, sightings: Sequence[Sighting], forget_before: datetime | None = None
+    ) -> None:
         """Write a poll's outcome in one transaction.
 
         Sightings replace those of the same (source, key); those of this source that were last listed before
-        ``forget_before`` are dropped.
+        ``forget_before`` are dropped, if it is given.
 
         Raises:
             Unavailable: the store cannot be written; the caller polls again, repeats are harmless.
+        """
+
+    def note(self, states: Sequence[SourceState]) -> None:
+        """Write the states of polls that found nothing, in one transaction.
+
+        Raises:
+            Unavailable: as of `remember`.
         """
 
 
@@ -208,27 +230,80 @@ class SourceStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A receiver that is to be told, once alerts gathered for ``group_wait``."""
+    """A receiver that is to be told, once alerts of one ``key`` gathered for ``group_wait``.
+
+    ``via`` is the way through the route tree to the route that says so: the number of each child on it.
+    """
 
     receiver: str
     group_wait: timedelta = timedelta()
+    key: str = ""
+    via: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What a person does not want to hear of from ``created`` until ``expires``; 0 is the number of a new one.
+
+    ``saying`` limits it to what was found within these words. ``expired_by`` ended it before its time. ``hidden``
+    counts the alerts that it hid.
+    """
+
+    id: int = 0
+    matcher: Matcher
+    saying: str | None = None
+    author: str
+    comment: str
+    created: datetime
+    expires: datetime
+    expired_by: str | None = None
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """An article's version as stories know it: ``at`` is when it was news."""
+
+    article: str
+    at: datetime
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An article of a story."""
+
+    story: str
+    signed: Signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A story as the store knows it: ``alert`` is the one that told it, if any did."""
+    """A story as the store knows it: ``alert`` is the one that told it, if any did, snoozed until ``snoozed_until``.
+
+    ``hidden`` are the receivers who were not told because of a silence. ``silences`` are those that stand.
+    """
 
     id: str
     alert: str | None = None
+    snoozed_until: datetime | None = None
+    hidden: Mapping[str, Silence] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What recording a match comes to: the alert that it opens or joins, and whom an opened one is for."""
+    """What recording a match comes to: the alert that it opens or joins, and whom that is to be told for ``causes``.
+
+    ``since`` is when it came up. ``silence`` is the one that hides the match.
+    """
 
     reason: Reason
     alert: str | None = None
     routed: tuple[Routed, ...] = ()
+    causes: tuple[str, ...] = ("first",)
+    since: datetime | None = None
+    silence: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,16 +322,45 @@ class EventRuling:
     alert: str
     state: Literal["open", "closed"]
     routed: tuple[Routed, ...] = ()
+    causes: tuple[str, ...] = ("first",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Alerts that one receiver is told of at once, oldest first."""
+class Telling:
+    """One receiver that is to be told of one alert for one cause, and was not yet.
 
-    id: str
+    It came up ``since``, was recorded when it ``opened`` and gathers with others of its ``key`` until it ``closes``,
+    if it does. ``held`` is what it was last held back for, and ``until`` until when.
+    """
+
+    id: int
+    alert: Alert
     receiver: str
-    due_at: datetime
-    alerts: tuple[str, ...]
+    cause: str
+    key: str
+    since: datetime
+    opened: datetime
+    closes: datetime | None = None
+    snoozed_until: datetime | None = None
+    held: Reason | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """All that a decision looks at: the tellings that are to be looked at, the oldest first, and what bears on them.
+
+    ``following`` is when the next of the others is. ``silences`` are those that stood at some time since the oldest
+    came up; ``messages`` when each receiver was lately sent something; ``digests`` each one's last time for a digest;
+    ``blind`` the sources that fail or are silent.
+    """
+
+    tellings: tuple[Telling, ...] = ()
+    following: datetime | None = None
+    silences: tuple[Silence, ...] = ()
+    messages: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    digests: Mapping[str, datetime] = field(default_factory=dict)
+    blind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +373,7 @@ class Owed:
     cause: str
     about: str
     alerts: tuple[str, ...]
+    why: str | None = None
 
     @property
     def id(self) -> str:
@@ -278,20 +383,31 @@ class Owed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Why a receiver is told, or not told, of an alert."""
+    """Why a receiver is told, or not told, of an alert: for good or, when there is an ``until``, for now.
 
+    ``message`` is what tells it, of all tellings that go into one message the same; ``silence`` what hides it.
+    """
+
+    telling: int
     alert: str
     receiver: str
+    cause: str
     reason: Reason
+    until: datetime | None = None
+    message: str | None = None
+    silence: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to write down: what is owed, why, and which groups are decided. ``next_due`` is when to look again."""
+    """What to write down: what is owed, what became of each telling, and which time for a digest has passed for whom.
+
+    ``next_due`` is when to look again.
+    """
 
     notifications: tuple[Owed, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
-    groups: tuple[str, ...] = ()
+    digests: Mapping[str, datetime] = field(default_factory=dict)
     next_due: datetime | None = None
 
 
@@ -348,6 +464,41 @@ class AlertReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """An alert that a receiver was not told of, for ``cause``: ``until`` then or, without, for good."""
+
+    alert: Alert
+    receiver: str
+    cause: str
+    reason: Reason
+    until: datetime | None = None
+    silence: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A source that could not be seen from ``begun`` until ``ended``, or still cannot be; None is unknown."""
+
+    source: str
+    rule: str
+    begun: datetime | None
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What was told or is being told, what is held back, and what could not be seen; each oldest first.
+
+    ``unalerted`` counts the matches that alerted nobody from the start, by watchlist and reason.
+    """
+
+    told: tuple[tuple[Alert, Told], ...] = ()
+    held: tuple[HeldBack, ...] = ()
+    unalerted: Mapping[tuple[str, Reason], int] = field(default_factory=dict)
+    blind: tuple[Blind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """What is undelivered: ``waiting`` for an attempt (the next may start at ``next_due``), or ``failed`` for good."""
 
@@ -362,10 +513,14 @@ class AlertStore(Protocol):
     Each may raise ``Unavailable``; nothing was written then.
     """
 
-    def record(self, match: Match, story: str, judge: Callable[[Story], Ruling], now: datetime) -> Ruling | None:
+    def record(
+        self, match: Match, place: Callable[[Sequence[Member]], str], judge: Callable[[Story], Ruling], now: datetime
+    ) -> Ruling | None:
         """Write a match and what ``judge`` makes of it, while no other match of its watchlist is recorded.
 
-        ``judge`` must be pure: it runs inside the transaction. A match recorded before changes nothing: None.
+        Its article stays in its story; a new one's story is what ``place`` says, given members of stories that it
+        might belong to. Both must be pure: they run inside the transaction. A match recorded before changes nothing:
+        None.
         """
 
     def record_event(
@@ -374,12 +529,32 @@ class AlertStore(Protocol):
         """Write what ``judge`` makes of an event, given the newest alert of its (rule, subject)."""
 
     def decide(
-        self, judge: Callable[[Sequence[Group]], Decision], now: datetime, *, windows_elapsed: bool = False
+        self,
+        judge: Callable[[Waiting], Decision],
+        now: datetime,
+        *,
+        everything: bool = False,
+        look_back: timedelta = timedelta(),
     ) -> Decision:
-        """Write what ``judge`` decides about the groups that are due and the next to be, earliest first.
+        """Write what ``judge`` decides about the tellings that are to be looked at; with ``everything`` all that wait.
 
-        With ``windows_elapsed`` it is given every group that is not decided.
+        It is told of the messages of the last ``look_back``.
         """
+
+    def waiting(self, now: datetime, *, everything: bool = False, look_back: timedelta = timedelta()) -> Waiting:
+        """What `decide` would give its judge."""
+
+    def snooze(self, alert: str, until: datetime, now: datetime) -> bool:
+        """Hold what is told of an alert back until then; ``now`` ends it. False when there is no such alert."""
+
+    def silence(self, silence: Silence) -> int:
+        """Keep a new silence; return its number."""
+
+    def silences(self) -> list[Silence]:
+        """Every silence ever made, oldest first."""
+
+    def expire(self, silence: int, by: str, now: datetime) -> bool:
+        """End a silence that stands; False when it does not. What it hid stays hidden."""
 
     def claim(self, worker: str, now: datetime, lease: timedelta) -> Claim | None:
         """Take the oldest notification that may be sent now, for at most ``lease``; None when there is none.
@@ -405,6 +580,9 @@ class AlertStore(Protocol):
 
     def alerts(self) -> Iterator[AlertReport]:
         """Every alert, newest last."""
+
+    def handover(self, since: datetime) -> Handover:
+        """What whoever takes over must know of what happened since then, and of what waits."""
 
     def standing(self) -> int:
         """Count the alerts that are not closed."""

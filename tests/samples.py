@@ -1,10 +1,17 @@
 """Records to test with: small, complete, and the same each time."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+import monitor.store.migrations as packaged
 from monitor.model import (
     DeadLetter,
     Event,
@@ -108,6 +115,20 @@ def a_message(notification: Notification) -> Message:
         date=notification.created,
         severity=Severity.MEDIUM,
     )
+
+
+def an_old_store(file: Path, revision: str) -> None:
+    """Make a store as an earlier release did, with what ``data/stores`` says."""
+    file.parent.mkdir(exist_ok=True)
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", *packaged.__path__)
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, revision)
+    engine.dispose()
+    with closing(sqlite3.connect(file)) as store:
+        store.executescript((Path(__file__).parent / f"data/stores/{revision}.sql").read_text("utf-8"))
 
 
 class Ledger:

@@ -95,6 +95,7 @@ class EmbeddedBus:
     ) -> None:
         self._file, self._connect, self._clock = file, connect, clock
         self._idle: list[sqlite3.Connection] = []
+        self._turn = threading.Lock()
         self._appended = threading.Condition()
         self._closed = False
         with _world(file):
@@ -220,7 +221,8 @@ class EmbeddedBus:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as connection, _undone_on_error(connection):
+        # Our own threads take turns: SQLite lets those who wait look now and then, and some never meet it free.
+        with self._turn, self._reading() as connection, _undone_on_error(connection):
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")

@@ -9,6 +9,7 @@ a read fails at once, whatever the busy time-out, when another writer came in be
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._reader = engine.execution_options(begin="BEGIN")
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._turn = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -57,7 +59,8 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Begin a transaction that no other writer can come between; it commits unless an exception passes."""
-        with self._writer.begin() as connection:
+        # Our own threads take turns: SQLite lets those who wait look now and then, and some never meet it free.
+        with self._turn, self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -98,7 +101,11 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options()["begin"])
+        statement = connection.get_execution_options()["begin"]
+        if statement == "BEGIN":  # it cannot fail, and takes SQLAlchemy longer than the read that follows
+            connection.connection.cursor().execute(statement)
+        else:
+            connection.exec_driver_sql(statement)
 
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:

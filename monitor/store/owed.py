@@ -142,5 +142,6 @@ def _notification(connection: Connection, row: Row[tuple[object, ...]]) -> Notif
         destination=row.destination,
         cause=row.cause,
         created=row.created,
+        why=row.why,
         alerts=read_alerts(connection, members.order_by(alerts.c.position)),
     )

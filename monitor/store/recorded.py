@@ -1,30 +1,25 @@
-"""Matches and events as they are recorded, and what is decided about them: the notifier's first two transactions.
+"""Matches and events as they are recorded, with whom they are to be told: the notifier's first transaction.
 
-Part of `ports.AlertStore`. Decides nothing: each transaction reads what a judge must know, and writes what it says.
+Part of `ports.AlertStore`. Judges nothing: each transaction reads what a judge must know, and writes what it says.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from monitor.codec import to_json
-from monitor.model import Reason, stable_hash
-from monitor.ports import Decision, EventRuling, Group, LastAlert, Ruling, Story
-from monitor.store.schema import (
-    alerts,
-    decisions,
-    group_members,
-    groups,
-    matches,
-    notifications,
-    stories,
-    told,
-    watchlists,
-)
+from monitor.model import Reason
+from monitor.ports import EventRuling, LastAlert, Ruling, Story
+from monitor.store.schema import alerts, decisions, matches, silences, stories, tellings, watchlists
+from monitor.store.silenced import read_silences
+from monitor.store.storied import add_member, candidates, known_story
 from monitor.store.tables import Tables
+from monitor.stories.clustering import signed_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,25 +28,32 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from monitor.model import Event, Match
-    from monitor.ports import Owed, Routed
+    from monitor.ports import Member, Routed, Silence
 
 
 class RecordedTables(Tables):
-    """Watchlists, stories, matches, alerts, groups and decisions."""
+    """Watchlists, stories, matches, alerts, tellings and decisions."""
 
-    def record(self, match: Match, story: str, judge: Callable[[Story], Ruling], now: datetime) -> Ruling | None:
+    def record(
+        self, match: Match, place: Callable[[Sequence[Member]], str], judge: Callable[[Story], Ruling], now: datetime
+    ) -> Ruling | None:
         """Write a match and what ``judge`` makes of it; None, and nothing written, when it was recorded before."""
         with self.database.writing() as connection:
             _take(connection, match.watchlist.id)
             if _is_recorded(connection, match):
                 return None
-            known = Story(id=story, alert=connection.scalar(select(alerts.c.id).where(alerts.c.story == story)))
+            new = signed_of(match)
+            story = known_story(connection, match) or place(candidates(connection, match.watchlist.id, new))
+            known = _known(connection, story, now)
             ruling = judge(known)
             _write_story(connection, match, story)
+            if new:
+                add_member(connection, match, story, new)
             if ruling.alert and ruling.alert != known.alert:
                 _open_for_match(connection, match, story, ruling.alert, now)
             _write_match(connection, match, story, ruling, now)
-            _await(connection, ruling.alert, ruling.routed, f"watchlist:{match.watchlist.id}", now)
+            if ruling.alert:
+                _await(connection, ruling, ruling.alert, ruling.since or now, now)
         return ruling
 
     def record_event(
@@ -62,25 +64,11 @@ class RecordedTables(Tables):
             ruling = judge(_last_alert(connection, event))
             if ruling and ruling.state == "open":
                 _open_for_event(connection, event, ruling.alert)
-                _await(connection, ruling.alert, ruling.routed, f"operations:{event.rule}", now)
+                _await(connection, ruling, ruling.alert, event.at, now)
             elif ruling:
                 closed = update(alerts).where(alerts.c.id == ruling.alert).values(state="closed", closed=event.at)
                 connection.execute(closed)
         return ruling
-
-    def decide(
-        self, judge: Callable[[Sequence[Group]], Decision], now: datetime, *, windows_elapsed: bool = False
-    ) -> Decision:
-        """Write what ``judge`` decides about the groups that are due and the next to be, earliest first."""
-        with self.database.writing() as connection:
-            decision = judge(_waiting(connection, None if windows_elapsed else now))
-            for owed in decision.notifications:
-                _owe(connection, owed, now)
-            for verdict in decision.verdicts:
-                _decided(connection, verdict.reason, now, alert=verdict.alert, receiver=verdict.receiver)
-            for group in decision.groups:
-                connection.execute(update(groups).where(groups.c.id == group).values(decided_at=now))
-        return decision
 
 
 # --- Recording ---------------------------------------------------------------------------------------------------
@@ -161,12 +149,13 @@ def _write_match(connection: Connection, match: Match, story: str, ruling: Rulin
         "alert": ruling.alert,
         "reason": ruling.reason,
         "recorded_at": now,
-        "payload": to_json(match).decode(),
+        "payload": to_json(replace(match, signature=None)).decode(),  # its story has that
     }
     position = connection.execute(insert(matches).values(row).returning(matches.c.position)).scalar_one()
     weaker = (alerts.c.id == ruling.alert, alerts.c.score < match.score)
     connection.execute(update(alerts).where(*weaker).values(score=match.score))
-    _decided(connection, ruling.reason, now, match=position, alert=ruling.alert)
+    why = {"match": position, "alert": ruling.alert, "reason": ruling.reason, "at": now}
+    connection.execute(insert(decisions).values(why | {"silence": ruling.silence}))
 
 
 def _last_alert(connection: Connection, event: Event) -> LastAlert | None:
@@ -178,82 +167,57 @@ def _last_alert(connection: Connection, event: Event) -> LastAlert | None:
     return LastAlert(id=row.id, state=row.state, changed=row.closed or row.created)
 
 
-# --- Gathering ---------------------------------------------------------------------------------------------------
+# --- Whom to tell ------------------------------------------------------------------------------------------------
 
 
-def _await(connection: Connection, alert: str | None, routed: Sequence[Routed], key: str, now: datetime) -> None:
-    """Put an opened alert into each receiver's group: one that gathers, else one of its own."""
-    for target in routed:
-        group = _gathering(connection, target.receiver, key) if target.group_wait else None
-        if group is None:
-            group = stable_hash("group", target.receiver, key, str(alert))
-            row = {
-                "id": group,
-                "receiver": target.receiver,
-                "key": key,
-                "gathers": bool(target.group_wait),
-                "opened": now,
-                "due_at": now + target.group_wait,
-            }
-            connection.execute(insert(groups).values(row))
-        connection.execute(insert(group_members).values(group_id=group, alert=alert, cause="first"))
-        if target.group_wait:
-            _decided(connection, Reason.GROUP_WINDOW, now, alert=alert, receiver=target.receiver)
+def _known(connection: Connection, story: str, now: datetime) -> Story:
+    row = connection.execute(select(alerts.c.id, alerts.c.snoozed_until).where(alerts.c.story == story)).one_or_none()
+    hidden = _hidden(connection, row.id) if row else {}
+    return Story(
+        id=story,
+        alert=row.id if row else None,
+        snoozed_until=row.snoozed_until if row else None,
+        hidden=hidden,
+        silences=read_silences(connection, silences.c.expires > now),
+    )
 
 
-def _gathering(connection: Connection, receiver: str, key: str) -> str | None:
-    same = (groups.c.receiver == receiver, groups.c.key == key, groups.c.gathers, groups.c.decided_at.is_(None))
-    return connection.scalar(select(groups.c.id).where(*same))
+def _hidden(connection: Connection, alert: str) -> dict[str, Silence]:
+    """Read which receivers were not told of an alert because of a silence, and of which one."""
+    mine = (tellings.c.alert == alert, tellings.c.reason == Reason.SILENCED, tellings.c.ended_at.is_not(None))
+    numbers = {row.receiver: row.silence for row in connection.execute(select(tellings).where(*mine))}
+    known = {silence.id: silence for silence in read_silences(connection, silences.c.id.in_(numbers.values()))}
+    return {receiver: known[number] for receiver, number in numbers.items()}
 
 
-def _waiting(connection: Connection, now: datetime | None) -> list[Group]:
-    """Read the groups that are due at ``now`` and those due next; with None all that are not decided."""
-    undecided = groups.c.decided_at.is_(None)
-    joined = select(groups, group_members.c.alert).join(group_members, group_members.c.group_id == groups.c.id)
-    chosen = joined.where(undecided).order_by(groups.c.due_at, group_members.c.position)
-    if now is not None:
-        following = connection.scalar(select(func.min(groups.c.due_at)).where(undecided, groups.c.due_at > now))
-        chosen = chosen.where(groups.c.due_at <= (following or now))
-    found: dict[tuple[str, str, datetime], list[str]] = {}
-    for row in connection.execute(chosen):
-        found.setdefault((row.id, row.receiver, row.due_at), []).append(row.alert)
-    return [
-        Group(id=group, receiver=receiver, due_at=due_at, alerts=tuple(members))
-        for (group, receiver, due_at), members in found.items()
-    ]
+def _await(connection: Connection, ruling: Ruling | EventRuling, alert: str, since: datetime, now: datetime) -> None:
+    """Have an alert told: with what its receiver gathers already, or by itself. What a silence hid comes up anew."""
+    for target, cause in product(ruling.routed, ruling.causes):
+        what = {"alert": alert, "cause": cause, "receiver": target.receiver}
+        when = {
+            "key": target.key,
+            "since": since,
+            "opened": now,
+            "closes": _closes(connection, target, now) if target.group_wait else None,
+            "look_at": now,
+            "reason": None,
+            "until": None,
+            "silence": None,
+            "ended_at": None,
+        }
+        was_hidden = tellings.c.reason == Reason.SILENCED
+        anew = upsert(tellings).values(what | when)
+        connection.execute(anew.on_conflict_do_update(index_elements=[*what], set_=when, where=was_hidden))
 
 
-# --- Deciding ----------------------------------------------------------------------------------------------------
-
-
-def _owe(connection: Connection, owed: Owed, now: datetime) -> None:
-    """Write down a notification once, however often it is decided."""
-    row = {
-        "id": owed.id,
-        "receiver": owed.receiver,
-        "channel": owed.channel,
-        "destination": owed.destination,
-        "cause": owed.cause,
-        "about": owed.about,
-        "state": "pending",
-        "attempts": 0,
-        "not_before": now,
-        "created": now,
-        "owed_since": now,
-    }
-    connection.execute(upsert(notifications).values(row).on_conflict_do_nothing())
-    tells = [{"notification": owed.id, "alert": alert} for alert in owed.alerts]
-    connection.execute(upsert(told).on_conflict_do_nothing(), tells)
-
-
-def _decided(  # noqa: PLR0913 - one column each
-    connection: Connection,
-    reason: Reason,
-    now: datetime,
-    *,
-    match: int | None = None,
-    alert: str | None = None,
-    receiver: str | None = None,
-) -> None:
-    row = {"match": match, "alert": alert, "receiver": receiver, "reason": reason, "at": now}
-    connection.execute(insert(decisions).values(row))
+def _closes(connection: Connection, target: Routed, now: datetime) -> datetime:
+    """Return the end of the window that gathers for this receiver and key, if it is soon enough; else a new one's."""
+    gathering = (
+        tellings.c.receiver == target.receiver,
+        tellings.c.key == target.key,
+        tellings.c.ended_at.is_(None),
+        tellings.c.closes > now,
+        tellings.c.closes <= now + target.group_wait,
+    )
+    found = connection.scalar(select(func.max(tellings.c.closes)).where(*gathering))
+    return found or now + target.group_wait

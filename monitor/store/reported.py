@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from monitor.codec import from_json
-from monitor.model import Alert, Event, Match, Severity
-from monitor.ports import AlertReport, Told
-from monitor.store.schema import alerts, matches, notifications, told
+from monitor.model import Alert, Event, Match, Reason, Severity
+from monitor.ports import AlertReport, Blind, Handover, HeldBack, Told
+from monitor.store.schema import alerts, decisions, matches, notifications, sources, tellings, told
 from monitor.store.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
 _PAGE: Final = 200
 """Alerts read in one transaction: a long list neither fills memory nor keeps the log of writes from being folded in."""
+
+BLINDING: Final = ("source failing", "source silent")
+"""The rules whose alerts say that a source cannot be seen."""
+_BLIND: Final = ("failing", "blocked", "gone")
 
 
 class ReportedTables(Tables):
@@ -40,6 +45,16 @@ class ReportedTables(Tables):
             owed = _told(connection, [row.id for row in rows])
             found = _with_matches(connection, rows)
         return rows[-1].position, [AlertReport(alert=alert, told=tuple(owed.get(alert.id, ()))) for alert in found]
+
+    def handover(self, since: datetime) -> Handover:
+        """What whoever takes over must know of what happened since then, and of what waits."""
+        with self.database.reading() as connection:
+            return Handover(
+                told=_told_since(connection, since),
+                held=_held_since(connection, since),
+                unalerted=_unalerted(connection, since),
+                blind=_blind_since(connection, since),
+            )
 
     def standing(self) -> int:
         """Count the alerts that are not closed."""
@@ -89,15 +104,87 @@ def _told(connection: Connection, wanted: Sequence[str]) -> dict[str, list[Told]
     owed = select(notifications, told.c.alert).join(told, told.c.notification == notifications.c.id)
     found: dict[str, list[Told]] = {}
     for row in connection.execute(owed.where(told.c.alert.in_(wanted)).order_by(notifications.c.position)):
-        one = Told(
-            id=row.id,
-            receiver=row.receiver,
-            channel=row.channel,
-            destination=row.destination,
-            cause=row.cause,
-            state=row.state,
-            at=row.sent_at,
-            error=row.error,
-        )
-        found.setdefault(row.alert, []).append(one)
+        found.setdefault(row.alert, []).append(_one_told(row))
     return found
+
+
+def _one_told(row: Row[tuple[object, ...]]) -> Told:
+    return Told(
+        id=row.id,
+        receiver=row.receiver,
+        channel=row.channel,
+        destination=row.destination,
+        cause=row.cause,
+        state=row.state,
+        at=row.sent_at,
+        error=row.error,
+    )
+
+
+# --- To hand over ------------------------------------------------------------------------------------------------
+
+
+def _told_since(connection: Connection, since: datetime) -> tuple[tuple[Alert, Told], ...]:
+    """Read what was sent since then, and what is not sent yet."""
+    lately = or_(notifications.c.sent_at >= since, notifications.c.state != "sent")
+    owed = select(notifications, told.c.alert).join(told, told.c.notification == notifications.c.id).where(lately)
+    rows = connection.execute(owed.order_by(notifications.c.position)).all()
+    known = _by_id(connection, {row.alert for row in rows})
+    return tuple((known[row.alert], _one_told(row)) for row in rows)
+
+
+def _held_since(connection: Connection, since: datetime) -> tuple[HeldBack, ...]:
+    """Read what waits, and what was held back for good since then."""
+    told_nobody = tellings.c.reason.in_((Reason.SILENCED, Reason.NO_ROUTE))
+    held = or_(tellings.c.ended_at.is_(None), and_(tellings.c.ended_at >= since, told_nobody))
+    rows = connection.execute(select(tellings).where(held).order_by(tellings.c.position)).all()
+    known = _by_id(connection, {row.alert for row in rows})
+    return tuple(
+        HeldBack(
+            alert=known[row.alert],
+            receiver=row.receiver,
+            cause=row.cause,
+            reason=Reason(row.reason or Reason.GROUP_WINDOW),
+            until=row.until or (row.look_at if row.ended_at is None else None),
+            silence=row.silence,
+        )
+        for row in rows
+    )
+
+
+def _unalerted(connection: Connection, since: datetime) -> dict[tuple[str, Reason], int]:
+    """Count the matches that opened and joined no alert."""
+    alerted_nobody = (decisions.c.at >= since, decisions.c.match.is_not(None), decisions.c.alert.is_(None))
+    counted = select(matches.c.watchlist, decisions.c.reason, func.count().label("matches"))
+    joined = counted.join(matches, matches.c.position == decisions.c.match).where(*alerted_nobody)
+    rows = connection.execute(joined.group_by(matches.c.watchlist, decisions.c.reason).order_by(matches.c.watchlist))
+    return {(row.watchlist, Reason(row.reason)): row.matches for row in rows}
+
+
+def _blind_since(connection: Connection, since: datetime) -> tuple[Blind, ...]:
+    """Read which sources could not be seen at some time since then, by their alerts or as they are now."""
+    was_blind = (alerts.c.rule.in_(BLINDING), or_(alerts.c.closed.is_(None), alerts.c.closed >= since))
+    rows = connection.execute(select(alerts).where(*was_blind).order_by(alerts.c.position))
+    found = [Blind(source=row.subject, rule=row.rule, begun=row.created, ended=row.closed) for row in rows]
+    known = {blind.source for blind in found if blind.ended is None}
+    now_blind = connection.execute(select(sources).where(cannot_be_seen()).order_by(sources.c.id))
+    found += [
+        Blind(
+            source=row.id,
+            rule=f"source {'silent' if row.silent_since else row.state}",
+            begun=row.silent_since or row.last_success,
+        )
+        for row in now_blind
+        if row.id not in known
+    ]
+    return tuple(found)
+
+
+def cannot_be_seen() -> ColumnElement[bool]:
+    """Whether a source's rows say that nobody knows what it publishes."""
+    return or_(sources.c.state.in_(_BLIND), sources.c.silent_since.is_not(None))
+
+
+def _by_id(connection: Connection, wanted: set[str]) -> dict[str, Alert]:
+    chosen = select(alerts).where(alerts.c.id.in_(wanted))
+    return {alert.id: alert for alert in read_alerts(connection, chosen)} if wanted else {}

@@ -1,7 +1,7 @@
 """The tables of the store, and how their columns keep instants.
 
 Hides the database's own types. Does not create the tables: that is `migrations`' affair, and a test holds the two
-together. Nothing is deleted here but sightings of what a source no longer lists.
+together. Nothing is deleted here but sightings of what a source no longer lists, and signatures of what is old news.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0002"
+REVISION: Final = "0005"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -94,6 +94,10 @@ sources = Table(
     Column("etag", Text),
     Column("last_modified", Text),
     Column("body_hash", Text),
+    Column("skipped", Integer, nullable=False, server_default="0"),
+    Column("rate", Float),
+    Column("silent_since", Instant),
+    Column("memory", Text),
 )
 
 seen = Table(
@@ -106,6 +110,8 @@ seen = Table(
     Column("revision", Integer, nullable=False),
     Column("first_seen", Instant, nullable=False),
     Column("listed", Instant, nullable=False),
+    Column("entry", Text),
+    Column("title", Text),
     Index(None, "source", "listed"),
 )
 
@@ -119,12 +125,34 @@ stories = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("watchlist", Text, ForeignKey("watchlists.id"), nullable=False),
-    Column("signature", JSON),
     Column("first_seen", Instant, nullable=False),
     Column("last_seen", Instant, nullable=False),
     Column("articles", Integer, nullable=False),
     Index(None, "watchlist", "last_seen"),
 )
+
+story_members = Table(
+    "story_members",
+    metadata,
+    _position(),
+    Column("watchlist", Text, nullable=False),
+    Column("story", Text, ForeignKey("stories.id"), nullable=False),
+    Column("article", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("signature", Text, nullable=False),
+    Index(None, "watchlist", "at"),
+)
+"""Versions that new articles may tell the same as; ``signature`` as the codec writes it, ``at`` when it was news."""
+
+story_keys = Table(
+    "story_keys",
+    metadata,
+    Column("key", Counter, primary_key=True, autoincrement=False),
+    Column("member", Counter, ForeignKey("story_members.position"), primary_key=True, autoincrement=False, index=True),
+    sqlite_with_rowid=False,
+)
+"""What each of them is found by: ``key`` is a hash of its watchlist and a key of its signature."""
 
 alerts = Table(
     "alerts",
@@ -143,6 +171,7 @@ alerts = Table(
     Column("event", Text),
     Column("created", Instant, nullable=False),
     Column("closed", Instant),
+    Column("snoozed_until", Instant),
     Index(None, "rule", "subject"),
 )
 """``watchlist`` and ``story`` are those of kind watchlist; ``rule``, ``subject`` and ``event`` those of operations."""
@@ -165,30 +194,53 @@ matches = Table(
 
 # --- Who is told -------------------------------------------------------------------------------------------------
 
-groups = Table(
-    "groups",
+silences = Table(
+    "silences",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("receiver", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("gathers", Boolean, nullable=False),
-    Column("opened", Instant, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("decided_at", Instant),
-    Index(None, "decided_at", "due_at"),
-    Index(None, "receiver", "key", "decided_at"),
+    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("matcher", Text, nullable=False),
+    Column("saying", Text),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False, index=True),
+    Column("expired_by", Text),
 )
-"""What is told to one receiver at one time. One that ``gathers`` takes in further alerts of its key until decided."""
+"""``matcher`` is what the silence is about, as the codec writes it."""
 
-group_members = Table(
-    "group_members",
+tellings = Table(
+    "tellings",
     metadata,
     _position(),
-    Column("group_id", Text, ForeignKey("groups.id"), nullable=False),
     Column("alert", Text, ForeignKey("alerts.id"), nullable=False),
     Column("cause", Text, nullable=False),
-    UniqueConstraint("group_id", "alert", "cause"),
+    Column("receiver", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("opened", Instant, nullable=False),
+    Column("closes", Instant),
+    Column("look_at", Instant, nullable=False),
+    Column("reason", Text),
+    Column("until", Instant),
+    Column("silence", Counter),
+    Column("message", Text),
+    Column("ended_at", Instant),
+    UniqueConstraint("alert", "cause", "receiver"),
+    Index(None, "ended_at", "look_at"),
+    Index(None, "receiver", "key", "ended_at"),
 )
+"""Whom each alert is to be told, and what became of it. It waits until ``ended_at``, and is looked at at ``look_at``.
+
+``reason`` is what was last decided: what it waits for, or how it ended. It gathers with those of its ``key`` until it
+``closes``; those that were told as one have one ``message``."""
+
+digests = Table(
+    "digests",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+"""When each receiver's last time for a digest had come."""
 
 notifications = Table(
     "notifications",
@@ -210,6 +262,7 @@ notifications = Table(
     Column("created", Instant, nullable=False),
     Column("owed_since", Instant, nullable=False),
     Column("receipt", Text),
+    Column("why", Text),
     Index(None, "state", "not_before"),
     Index(None, "about", "channel", "destination", "state"),
 )
@@ -234,6 +287,10 @@ decisions = Table(
     Column("receiver", Text),
     Column("reason", Text, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("cause", Text),
+    Column("until", Instant),
+    Column("silence", Counter, index=True),
+    Index(None, "at"),
 )
 """Why a match led to an alert or not, and why a receiver was told of an alert or not."""
 

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.store.database import open_database
+from monitor.store.decided import DecidedTables
 from monitor.store.filed import FiledTables
 from monitor.store.owed import OwedTables
 from monitor.store.polled import PolledTables
 from monitor.store.recorded import RecordedTables
 from monitor.store.reported import ReportedTables
+from monitor.store.silenced import SilencedTables
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
 
-class SqlStore(PolledTables, RecordedTables, OwedTables, ReportedTables, FiledTables):
+class SqlStore(PolledTables, RecordedTables, DecidedTables, OwedTables, SilencedTables, ReportedTables, FiledTables):
     """Everything that is remembered, in one database. Safe to use from many threads."""
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -23,30 +23,53 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import StatementError
 
 from monitor.errors import Unavailable
-from monitor.model import Message, Reason
+from monitor.model import Article, Match, Matcher, Message, Reason, Severity
 from monitor.notify.delivering import Deliverer
 from monitor.notify.recording import Decider, Recorder
 from monitor.ports import (
     Backlog,
     Claim,
     Decision,
-    Group,
+    Handover,
+    Member,
     Owed,
     Routed,
     Ruling,
     Settlement,
     Sighting,
+    Silence,
     SourceState,
+    SourceStore,
     Store,
     Story,
+    Telling,
+    Verdict,
+    Waiting,
 )
 from monitor.store import SqlStore, open_store
-from monitor.store.schema import REVISION, metadata, sources
-from tests.samples import NOW, Ledger, a_letter, a_match, a_message, after, alert_settings, an_event, watchlist
+from monitor.store.schema import REVISION, matches, metadata, sources, story_keys, story_members
+from monitor.stories.clustering import Clustering
+from monitor.stories.relating import WINDOW
+from monitor.stories.signing import sign_matches
+from tests.samples import (
+    NOW,
+    Ledger,
+    a_letter,
+    a_match,
+    a_message,
+    after,
+    alert_settings,
+    an_event,
+    an_old_store,
+    watchlist,
+)
+from tests.simulation.remembering import DictionaryStore
 
 LEASE = timedelta(minutes=2)
 SETTINGS = alert_settings()
@@ -63,6 +86,21 @@ def store(address: str) -> Iterator[SqlStore]:
         yield opened
 
 
+@pytest.fixture(params=["sqlite", "dictionary"])
+def polled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SourceStore]:
+    """What the poller remembers, for real and as the simulations remember it."""
+    if request.param == "dictionary":
+        yield DictionaryStore()
+        return
+    with open_store(f"{request.param}:{tmp_path / 'var' / 'state.db'}") as opened:
+        yield opened
+
+
+def told_in(story: str) -> Callable[[Sequence[Member]], str]:
+    """Put an article into this story, whatever it might belong to."""
+    return lambda _: story
+
+
 def opens(story: Story) -> Ruling:
     return Ruling(reason=Reason.TOLD, alert=f"alert-{story.id}", routed=(Routed("desk"),))
 
@@ -73,7 +111,7 @@ def owe(store: Store, alert: str, *causes: str, destination: str = "desk@example
         Owed(receiver="desk", channel="email", destination=destination, cause=cause, about=alert, alerts=(alert,))
         for cause in causes
     ]
-    store.decide(lambda groups: Decision(notifications=tuple(owed), groups=tuple(group.id for group in groups)), NOW)
+    store.decide(lambda _: Decision(notifications=tuple(owed)), NOW)
 
 
 def claim(store: Store, now: datetime = NOW, worker: str = "one") -> Claim | None:
@@ -116,39 +154,58 @@ POLLED = SourceState(
 )
 
 
-def test_a_source_that_was_never_polled_is_new(store: Store) -> None:
-    assert store.source("agency") == SourceState(id="agency")
-    assert store.sources() == []
+def test_a_source_that_was_never_polled_is_new(polled: SourceStore) -> None:
+    assert polled.source("agency") == SourceState(id="agency")
+    assert polled.sources() == []
 
 
-def test_the_state_of_a_source_is_what_its_last_poll_left(store: Store) -> None:
-    store.remember(SourceState(id="agency", state="ok"), [], NOW)
-    store.remember(POLLED, [], NOW)
-    store.remember(SourceState(id="aaa", state="empty"), [], NOW)
-    assert store.source("agency") == POLLED
-    assert [source.id for source in store.sources()] == ["aaa", "agency"]
+def test_the_state_of_a_source_is_what_its_last_poll_left(polled: SourceStore) -> None:
+    polled.remember(SourceState(id="agency", state="ok"), [], NOW)
+    polled.remember(POLLED, [], NOW)
+    polled.remember(SourceState(id="aaa", state="empty"), [], NOW)
+    assert polled.source("agency") == POLLED
+    assert [source.id for source in polled.sources()] == ["aaa", "agency"]
 
 
-def test_a_sighting_replaces_the_one_of_the_same_key(store: Store) -> None:
-    store.remember(POLLED, [sighting("k1"), sighting("k2")], after(days=-30))
+def test_states_are_noted_together_and_what_their_sources_listed_stays(polled: SourceStore) -> None:
+    polled.remember(POLLED, [sighting("k1")], NOW)
+    quiet = [replace(POLLED, last_polled=after(minutes=5)), SourceState(id="other", state="unchanged")]
+    polled.note(quiet)
+    polled.note([])
+    assert polled.sources() == quiet
+    assert set(polled.sightings("agency")) == {"k1"}
+
+
+def test_a_sighting_replaces_the_one_of_the_same_key(polled: SourceStore) -> None:
+    polled.remember(POLLED, [sighting("k1"), sighting("k2")], after(days=-30))
     changed = sighting("k1", content_hash="v2", revision=2, listed=after(minutes=5))
-    store.remember(POLLED, [changed], after(days=-30))
-    assert store.sightings("agency") == {"k1": changed, "k2": sighting("k2")}
+    polled.remember(POLLED, [changed], after(days=-30))
+    assert polled.sightings("agency") == {"k1": changed, "k2": sighting("k2")}
 
 
-def test_what_a_source_stopped_listing_is_forgotten_and_no_other_source_s(store: Store) -> None:
+def test_what_a_source_stopped_listing_is_forgotten_and_no_other_source_s(polled: SourceStore) -> None:
     stale = after(days=-31)
-    store.remember(SourceState(id="other"), [sighting("k1", source="other", listed=stale)], stale)
-    store.remember(POLLED, [sighting("k1", listed=stale), sighting("k2")], after(days=-30))
-    assert set(store.sightings("agency")) == {"k2"}
-    assert set(store.sightings("other")) == {"k1"}
+    polled.remember(SourceState(id="other"), [sighting("k1", source="other", listed=stale)], stale)
+    polled.remember(POLLED, [sighting("k1", listed=stale), sighting("k2")], after(days=-30))
+    assert set(polled.sightings("agency")) == {"k2"}
+    assert set(polled.sightings("other")) == {"k1"}
 
 
-def test_versions_are_found_in_every_source_oldest_first(store: Store) -> None:
+def test_versions_are_found_in_every_source_oldest_first(polled: SourceStore) -> None:
     first, second = sighting("k", article="a"), sighting("k", source="other", article="a", first_seen=after(hours=1))
-    store.remember(SourceState(id="other"), [second], NOW)
-    store.remember(POLLED, [first, sighting("z")], NOW)
-    assert store.versions(["a", "unknown"]) == {"a": [first, second]}
+    polled.remember(SourceState(id="other"), [second], NOW)
+    polled.remember(POLLED, [first, sighting("z")], NOW)
+    assert polled.versions(["a", "unknown"]) == {"a": [first, second]}
+
+
+def test_echoes_are_what_a_source_listed_with_these_words_or_this_headline(polled: SourceStore) -> None:
+    words, title = sighting("k1", content_hash="w"), sighting("k2", title="t")
+    theirs = sighting("k3", source="other", content_hash="w", title="t")
+    polled.remember(SourceState(id="other"), [theirs], NOW)
+    polled.remember(POLLED, [words, title, sighting("k4")], NOW)
+    assert polled.echoes("agency", ["w"], ["t"]) == {"k1": words, "k2": title}
+    polled.remember(POLLED, [replace(words, content_hash="x")], NOW)
+    assert polled.echoes("agency", ["w"], ["t"]) == {"k2": title}
 
 
 def test_versions_may_be_asked_for_by_the_thousands(store: Store) -> None:
@@ -160,8 +217,8 @@ def test_versions_may_be_asked_for_by_the_thousands(store: Store) -> None:
 
 
 def test_a_match_is_recorded_once_however_often_it_comes(store: Store) -> None:
-    assert store.record(a_match(), "s1", opens, NOW) == opens(Story(id="s1"))
-    assert store.record(a_match(score=100), "s1", opens, after(hours=1)) is None
+    assert store.record(a_match(), told_in("s1"), opens, NOW) == opens(Story(id="s1"))
+    assert store.record(a_match(score=100), told_in("s1"), opens, after(hours=1)) is None
     (report,) = store.alerts()
     assert (report.alert.matches, report.alert.created, report.alert.score) == ((a_match(),), NOW, 95)
 
@@ -174,7 +231,7 @@ def test_a_story_s_alert_is_known_to_the_judge_of_its_next_match(store: Store) -
         return Ruling(reason=Reason.COPY, alert=story.alert) if story.alert else opens(story)
 
     for version, score in (("v1", 75), ("v2", 95), ("v3", 85)):
-        store.record(a_match(version=version, score=score), "s1", judge, NOW)
+        store.record(a_match(version=version, score=score), told_in("s1"), judge, NOW)
     assert heard == [Story(id="s1"), Story(id="s1", alert="alert-s1"), Story(id="s1", alert="alert-s1")]
     (report,) = store.alerts()
     assert [match.article.content_hash for match in report.alert.matches] == ["v1", "v2", "v3"]
@@ -182,9 +239,9 @@ def test_a_story_s_alert_is_known_to_the_judge_of_its_next_match(store: Store) -
 
 
 def test_a_match_that_is_held_back_is_kept_without_an_alert(store: Store) -> None:
-    store.record(a_match(), "s1", lambda _: Ruling(reason=Reason.BASELINE), NOW)
+    store.record(a_match(), told_in("s1"), lambda _: Ruling(reason=Reason.BASELINE), NOW)
     assert store.standing() == 0
-    assert store.record(a_match(), "s1", opens, NOW) is None
+    assert store.record(a_match(), told_in("s1"), opens, NOW) is None
 
 
 def test_an_exception_in_the_middle_leaves_nothing_behind(store: Store) -> None:
@@ -192,8 +249,8 @@ def test_an_exception_in_the_middle_leaves_nothing_behind(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        store.record(a_match(), "s1", judge, NOW)
-    assert store.record(a_match(), "s1", opens, NOW) is not None
+        store.record(a_match(), told_in("s1"), judge, NOW)
+    assert store.record(a_match(), told_in("s1"), opens, NOW) is not None
 
 
 def test_writers_at_the_same_time_record_each_match_once(store: Store) -> None:
@@ -202,7 +259,7 @@ def test_writers_at_the_same_time_record_each_match_once(store: Store) -> None:
 
     def work(_: int) -> int:
         ready.wait()
-        return sum(bool(store.record(match, f"s-{match.article.id}", opens, NOW)) for match in matches)
+        return sum(bool(store.record(match, told_in(f"s-{match.article.id}"), opens, NOW)) for match in matches)
 
     with ThreadPoolExecutor(6) as workers:
         assert sum(workers.map(work, range(6))) == len(matches)
@@ -211,7 +268,7 @@ def test_writers_at_the_same_time_record_each_match_once(store: Store) -> None:
 
 def test_workers_at_the_same_time_claim_each_notification_once(store: Store) -> None:
     for number in range(8):
-        store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
         owe(store, f"alert-s{number}", "first")
     ready = threading.Barrier(4)
 
@@ -227,65 +284,258 @@ def test_workers_at_the_same_time_claim_each_notification_once(store: Store) -> 
     assert len(taken) == len(set(taken)) == 8
 
 
-# --- Groups ----------------------------------------------------------------------------------------------------------
+# --- Whom to tell ----------------------------------------------------------------------------------------------------
 
 
-def groups_at(store: Store, now: datetime, *, windows_elapsed: bool = False) -> list[Group]:
+def waiting_at(store: Store, now: datetime, *, everything: bool = False, **look_back: float) -> Waiting:
     """Look at what the judge is given, and decide nothing."""
-    seen: list[Group] = []
+    seen: list[Waiting] = []
 
-    def judge(groups: Any) -> Decision:  # noqa: ANN401 - any sequence of groups
-        seen.extend(groups)
+    def judge(waiting: Waiting) -> Decision:
+        seen.append(waiting)
         return Decision()
 
-    store.decide(judge, now, windows_elapsed=windows_elapsed)
-    return seen
+    store.decide(judge, now, everything=everything, look_back=timedelta(**look_back))
+    return seen[0]
 
 
-def gathers(seconds: int) -> Callable[[Story], Ruling]:
-    return lambda story: replace(opens(story), routed=(Routed("desk", timedelta(seconds=seconds)),))
+def alerts_at(store: Store, now: datetime) -> list[str]:
+    return [telling.alert.id for telling in waiting_at(store, now).tellings]
 
 
-def test_without_a_window_each_alert_is_a_group_of_its_own_in_the_order_they_came(store: Store) -> None:
+def verdict(telling: Telling, reason: Reason = Reason.TOLD, **more: Any) -> Verdict:  # noqa: ANN401 - the record's own fields
+    plain = Verdict(
+        telling=telling.id, alert=telling.alert.id, receiver=telling.receiver, cause=telling.cause, reason=reason
+    )
+    return replace(plain, **more)
+
+
+def settle_all(store: Store, now: datetime, reason: Reason = Reason.TOLD, **more: Any) -> None:  # noqa: ANN401 - the record's own fields
+    """Say the same of all that is to be looked at."""
+    store.decide(
+        lambda waiting: Decision(verdicts=tuple(verdict(one, reason, **more) for one in waiting.tellings)), now
+    )
+
+
+def gathers(seconds: int, key: str = "tartus") -> Callable[[Story], Ruling]:
+    return lambda story: replace(opens(story), routed=(Routed("desk", timedelta(seconds=seconds), key),))
+
+
+def test_who_is_to_be_told_waits_in_the_order_in_which_it_came(store: Store) -> None:
     for number in range(3):
-        store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
-    assert [group.alerts for group in groups_at(store, NOW)] == [("alert-s0",), ("alert-s1",), ("alert-s2",)]
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
+    assert alerts_at(store, NOW) == ["alert-s0", "alert-s1", "alert-s2"]
+    first = waiting_at(store, NOW).tellings[0]
+    assert (first.receiver, first.cause, first.since, first.opened, first.closes) == ("desk", "first", NOW, NOW, None)
+    assert (first.held, first.until) == (None, None)
+    assert first.alert.matches == (a_match("a0"),)
 
 
-def test_alerts_of_a_watchlist_gather_for_a_receiver_from_the_first_one_on(store: Store) -> None:
-    store.record(a_match("a0"), "s0", gathers(30), NOW)
-    store.record(a_match("a1"), "s1", gathers(30), after(seconds=20))
-    store.record(a_match("a2", on=watchlist("other")), "s2", gathers(30), after(seconds=25))
-    due = groups_at(store, after(seconds=30))
-    assert [(group.alerts, group.due_at) for group in due] == [
-        (("alert-s0", "alert-s1"), after(seconds=30)),
-        (("alert-s2",), after(seconds=55)),
-    ]
+def test_each_receiver_and_each_cause_is_told_for_itself(store: Store) -> None:
+    def judge(story: Story) -> Ruling:
+        return replace(opens(story), routed=(Routed("desk"), Routed("night")), causes=("first", "term:ميناء"))
+
+    store.record(a_match(), told_in("s1"), judge, NOW)
+    told = [(telling.receiver, telling.cause) for telling in waiting_at(store, NOW).tellings]
+    assert told == [("desk", "first"), ("desk", "term:ميناء"), ("night", "first"), ("night", "term:ميناء")]
 
 
-def test_a_judge_sees_what_is_due_and_the_next_to_be(store: Store) -> None:
-    for number, wait in enumerate((10, 20, 30)):
-        store.record(a_match(f"a{number}", on=watchlist(f"w{number}")), f"s{number}", gathers(wait), NOW)
-    assert [group.alerts for group in groups_at(store, after(seconds=5))] == [("alert-s0",)]
-    assert [group.alerts for group in groups_at(store, after(seconds=10))] == [("alert-s0",), ("alert-s1",)]
-    assert len(groups_at(store, NOW, windows_elapsed=True)) == 3
+def test_alerts_of_one_key_gather_for_a_receiver_from_the_first_one_on(store: Store) -> None:
+    store.record(a_match("a0"), told_in("s0"), gathers(30), NOW)
+    store.record(a_match("a1"), told_in("s1"), gathers(30), after(seconds=20))
+    store.record(a_match("a2"), told_in("s2"), gathers(30, "other"), after(seconds=25))
+    store.record(a_match("a3"), told_in("s3"), gathers(30), after(seconds=31))
+    closes = [telling.closes for telling in waiting_at(store, after(seconds=31)).tellings]
+    assert closes == [after(seconds=30), after(seconds=30), after(seconds=55), after(seconds=61)]
 
 
-def test_a_decided_group_is_not_seen_again_and_the_next_alert_opens_another(store: Store) -> None:
-    store.record(a_match("a0"), "s0", gathers(30), NOW)
-    store.decide(lambda groups: Decision(groups=tuple(group.id for group in groups)), NOW, windows_elapsed=True)
-    assert groups_at(store, after(days=1)) == []
-    store.record(a_match("a1"), "s1", gathers(30), after(seconds=5))
-    assert [group.alerts for group in groups_at(store, after(days=1))] == [("alert-s1",)]
+def test_nothing_gathers_for_longer_than_its_own_route_says(store: Store) -> None:
+    store.record(a_match("a0"), told_in("s0"), gathers(300), NOW)
+    store.record(a_match("a1"), told_in("s1"), gathers(30), NOW)
+    assert [one.closes for one in waiting_at(store, NOW).tellings] == [after(seconds=300), after(seconds=30)]
+
+
+def test_what_is_held_back_is_looked_at_again_when_its_time_comes(store: Store) -> None:
+    for number in range(2):
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, after(hours=number))
+    settle_all(store, NOW, Reason.QUIET_HOURS, until=after(hours=8))
+    assert alerts_at(store, after(hours=1)) == ["alert-s1"]
+    assert waiting_at(store, after(hours=1)).following == after(hours=8)
+    assert len(waiting_at(store, after(hours=1), everything=True).tellings) == 2
+    held = waiting_at(store, after(hours=8)).tellings[0]
+    assert (held.held, held.until) == (Reason.QUIET_HOURS, after(hours=8))
+
+
+def test_what_has_ended_is_not_seen_again(store: Store) -> None:
+    store.record(a_match("a0"), told_in("s0"), opens, NOW)
+    settle_all(store, NOW, message="m1")
+    assert waiting_at(store, after(days=1), everything=True) == Waiting()
+
+
+def test_messages_are_counted_once_each_as_far_back_as_asked_for(store: Store) -> None:
+    for number in range(3):
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
+    settle_all(store, NOW, message="one for all three")
+    store.record(a_match("a3"), told_in("s3"), opens, after(minutes=9))
+    settle_all(store, after(minutes=9), message="another")
+    store.record(a_match("a4"), told_in("s4"), opens, after(minutes=9))
+    settle_all(store, after(minutes=9), Reason.SILENCED, silence=1)
+    sent = (NOW, after(minutes=9))
+    assert waiting_at(store, after(minutes=10), hours=1).messages == {"desk": sent}
+    assert waiting_at(store, after(minutes=10), minutes=5).messages == {"desk": sent[1:]}
+    assert waiting_at(store, after(minutes=10)).messages == {}
+
+
+def test_times_of_digests_are_remembered(store: Store) -> None:
+    for at in (NOW, after(minutes=5)):
+        decision = Decision(digests={"desk": at})
+        store.decide(lambda _, decision=decision: decision, NOW)  # type: ignore[misc]
+    assert waiting_at(store, NOW).digests == {"desk": after(minutes=5)}
+
+
+def test_sources_that_cannot_be_seen_are_known(store: Store) -> None:
+    for name, state in (("a", "failing"), ("b", "blocked"), ("c", "gone"), ("d", "ok"), ("e", "unchanged")):
+        store.remember(SourceState(id=name, state=state), [], NOW)
+    store.remember(SourceState(id="f", state="ok", silent_since=NOW), [], NOW)
+    assert waiting_at(store, NOW).blind == ("a", "b", "c", "f")
 
 
 def test_what_is_decided_twice_is_owed_once(store: Store) -> None:
-    store.record(a_match(), "s1", opens, NOW)
+    store.record(a_match(), told_in("s1"), opens, NOW)
     owe(store, "alert-s1", "first")
     owe(store, "alert-s1", "first")
     assert sent(store) == [("alert-s1", "first")]
     owe(store, "alert-s1", "first")
     assert sent(store) == []
+
+
+# --- Silences and snoozes --------------------------------------------------------------------------------------------
+
+MATCHER = Matcher(watchlist=("tartus",), severity=(Severity.LOW, Severity.HIGH), labels={"desk": ("levant",)})
+SILENCE = Silence(
+    matcher=MATCHER, saying="الأسد سيسيل", author="layla", comment="a lion", created=NOW, expires=after(hours=4)
+)
+
+
+def test_a_silence_is_kept_as_it_was_made(store: Store) -> None:
+    number = store.silence(SILENCE)
+    assert store.silences() == [replace(SILENCE, id=number)]
+    assert store.silence(SILENCE) != number
+
+
+def test_a_silence_is_known_to_who_judges_while_it_stands(store: Store) -> None:
+    number = store.silence(SILENCE)
+    heard: list[tuple[Silence, ...]] = []
+
+    def judge(story: Story) -> Ruling:
+        heard.append(story.silences)
+        return opens(story)
+
+    store.record(a_match("a1"), told_in("s1"), judge, after(hours=1))
+    store.record(a_match("a2"), told_in("s2"), judge, after(hours=4))
+    assert heard == [(replace(SILENCE, id=number),), ()]
+    assert waiting_at(store, after(hours=9)).silences == (replace(SILENCE, id=number),), "it stood when a1 came up"
+
+
+def test_a_silence_may_be_ended_before_its_time_and_says_by_whom(store: Store) -> None:
+    number = store.silence(SILENCE)
+    assert store.expire(number, "omar", after(hours=1))
+    assert not store.expire(number, "omar", after(hours=2))
+    assert not store.expire(99, "omar", after(hours=2))
+    assert store.silences() == [replace(SILENCE, id=number, expires=after(hours=1), expired_by="omar")]
+
+
+def test_a_silence_counts_each_alert_that_it_hid_once(store: Store) -> None:
+    number = store.silence(SILENCE)
+    both = (Routed("desk"), Routed("night"))
+    for article in ("a1", "a2"):
+        store.record(a_match(article), told_in(article), lambda story: replace(opens(story), routed=both), NOW)
+    settle_all(store, NOW, Reason.SILENCED, silence=number)
+    assert [silence.hidden for silence in store.silences()] == [2]
+
+
+def test_whom_a_silence_kept_from_a_story_is_known_and_may_be_told_after_all(store: Store) -> None:
+    number = store.silence(SILENCE)
+    store.record(a_match(), told_in("s1"), opens, NOW)
+    settle_all(store, NOW, Reason.SILENCED, silence=number)
+    heard: list[Story] = []
+
+    def judge(story: Story) -> Ruling:
+        heard.append(story)
+        return replace(opens(story), alert=story.alert)
+
+    store.record(a_match(version="v2"), told_in("s1"), judge, after(hours=5))
+    assert heard[0].hidden == {"desk": replace(SILENCE, id=number)}
+    (again,) = waiting_at(store, after(hours=5)).tellings
+    assert (again.opened, again.held, len(again.alert.matches)) == (after(hours=5), None, 2)
+
+
+def test_who_was_told_or_waits_is_not_told_anew(store: Store) -> None:
+    def judge(story: Story) -> Ruling:
+        return replace(opens(story), alert=story.alert or "alert-s1")
+
+    for version in ("v1", "v2"):
+        store.record(a_match(version=version), told_in("s1"), judge, NOW)
+    assert len(waiting_at(store, NOW).tellings) == 1
+    settle_all(store, NOW)
+    store.record(a_match(version="v3"), told_in("s1"), judge, NOW)
+    assert waiting_at(store, NOW).tellings == ()
+
+
+def test_a_snoozed_alert_is_looked_at_at_once_and_known_to_be_snoozed(store: Store) -> None:
+    store.record(a_match(), told_in("s1"), opens, NOW)
+    settle_all(store, NOW, Reason.QUIET_HOURS, until=after(hours=8))
+    assert store.snooze("alert-s1", after(hours=9), after(hours=1))
+    assert not store.snooze("alert-s2", after(hours=9), after(hours=1))
+    (telling,) = waiting_at(store, after(hours=1)).tellings
+    assert telling.snoozed_until == after(hours=9)
+    heard: list[Story] = []
+    store.record(a_match(version="v2"), told_in("s1"), lambda story: heard.append(story) or opens(story), NOW)  # type: ignore[func-returns-value]  # it says nothing
+    assert heard[0].snoozed_until == after(hours=9)
+
+
+# --- To hand over ----------------------------------------------------------------------------------------------------
+
+
+def test_the_hand_over_holds_what_was_told_what_is_held_back_and_what_is_blind(store: Store) -> None:
+    for number in range(4):
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
+        owe(store, f"alert-s{number}", "first")
+    tellings = waiting_at(store, NOW).tellings
+    verdicts = (
+        verdict(tellings[0], message="m"),
+        verdict(tellings[1], Reason.SILENCED, silence=1),
+        verdict(tellings[2], Reason.QUIET_HOURS, until=after(hours=8)),
+        verdict(tellings[3], Reason.SILENCED, silence=1),
+    )
+    store.decide(lambda _: Decision(verdicts=verdicts), NOW)
+    store.record(a_match("a9"), told_in("s9"), lambda _: Ruling(reason=Reason.SHADOW), NOW)
+    raised = Recorder(store, SETTINGS).record_event(an_event(after(hours=-1)), NOW)
+    handed = store.handover(after(hours=-1))
+    assert [(alert.id, told.state) for alert, told in handed.told] == [(f"alert-s{n}", "pending") for n in range(4)]
+    held = [(one.alert.id, one.reason, one.until, one.silence) for one in handed.held if one.alert.id != raised]
+    assert held == [
+        ("alert-s1", Reason.SILENCED, None, 1),
+        ("alert-s2", Reason.QUIET_HOURS, after(hours=8), None),
+        ("alert-s3", Reason.SILENCED, None, 1),
+    ]
+    assert handed.unalerted == {("tartus", Reason.SHADOW): 1}
+    assert [(one.source, one.rule, one.begun, one.ended) for one in handed.blind] == [
+        ("agency", "source failing", after(hours=-1), None)
+    ]
+
+
+def test_what_was_over_before_is_not_handed_over(store: Store) -> None:
+    store.record(a_match(), told_in("s1"), opens, NOW)
+    owe(store, "alert-s1", "first")
+    sent(store)
+    settle_all(store, NOW, Reason.SILENCED, silence=1)
+    recorder = Recorder(store, SETTINGS)
+    recorder.record_event(an_event(NOW), NOW)
+    recorder.record_event(an_event(after(minutes=5), cleared=True), after(minutes=5))
+    settle_all(store, after(minutes=5))
+    assert store.handover(after(minutes=6)) == Handover()
+    assert [one.ended for one in store.handover(after(minutes=5)).blind] == [after(minutes=5)]
 
 
 # --- Claims ----------------------------------------------------------------------------------------------------------
@@ -295,7 +545,7 @@ def test_what_is_decided_twice_is_owed_once(store: Store) -> None:
 def owing(store: SqlStore) -> SqlStore:
     """Owe two messages about one alert to one destination, and one about another alert."""
     for story in ("s1", "s2"):
-        store.record(a_match(story), story, opens, NOW)
+        store.record(a_match(story), told_in(story), opens, NOW)
     owe(store, "alert-s1", "first", "growth:5")
     owe(store, "alert-s2", "first")
     return store
@@ -367,8 +617,8 @@ def test_claims_of_the_dead_are_given_back_by_who_knows_that_they_are_dead(owing
 
 
 def test_a_claim_carries_the_alerts_with_all_their_matches(store: Store) -> None:
-    store.record(a_match("a1", score=75), "s1", opens, NOW)
-    store.record(a_match("a1", "v2"), "s1", lambda story: Ruling(reason=Reason.COPY, alert=story.alert), NOW)
+    store.record(a_match("a1", score=75), told_in("s1"), opens, NOW)
+    store.record(a_match("a1", "v2"), told_in("s1"), lambda story: Ruling(reason=Reason.COPY, alert=story.alert), NOW)
     owe(store, "alert-s1", "first")
     got = claim(store)
     assert got is not None
@@ -394,7 +644,7 @@ def test_the_backlog_counts_what_waits_and_what_failed_and_says_when_to_try_next
 
 
 def test_a_claimed_one_is_next_due_when_its_lease_ends(store: Store) -> None:
-    store.record(a_match(), "s1", opens, NOW)
+    store.record(a_match(), told_in("s1"), opens, NOW)
     owe(store, "alert-s1", "first")
     claim(store, after(minutes=1))
     assert store.backlog() == Backlog(waiting=1, failed=0, next_due=after(minutes=3))
@@ -434,7 +684,7 @@ def test_a_long_list_of_alerts_is_whole_and_in_order(store: Store) -> None:
     one = a_match("x")
     for number in range(450):
         match = replace(one, article=replace(one.article, id=f"a{number}"))
-        store.record(match, f"s{number}", opens, NOW)
+        store.record(match, told_in(f"s{number}"), opens, NOW)
     assert [report.alert.id for report in store.alerts()] == [f"alert-s{number}" for number in range(450)]
 
 
@@ -446,6 +696,105 @@ def test_alerts_that_are_closed_do_not_stand(store: Store) -> None:
     recorder.record_event(an_event(after(minutes=5), cleared=True), after(minutes=5))
     assert (store.standing(), store.is_raised("source failing", "agency")) == (1, False)
     assert [report.alert.state for report in store.alerts()] == ["open", "closed"]
+
+
+# --- Stories ---------------------------------------------------------------------------------------------------------
+
+BRIDGE = (
+    "أعاد مجلس بلدة عين الرمان فتح جسر الوادي أمام السيارات بعد ترميم استمر تسعة أشهر، وقال المهندس المشرف إن الأعمدة "
+    "القديمة استبدلت بأخرى من الخرسانة المسلحة تتحمل أربعين طنا، وإن ممرا للمشاة أضيف على الجانب الشرقي."
+)
+CONVOY = "وصلت القافلة الطبية {} إلى مخيم السدرة محملة بأدوية وأجهزة غسل الكلى يرافقها فريق من المتطوعين"
+
+
+def a_report(article: str, text: str, at: datetime, version: str = "v1", on: str = "tartus") -> Match:
+    """Make the signed match of an article that was news at this time."""
+    match = a_match(article, version, on=watchlist(on), first_seen=at)
+    (signed,) = sign_matches(Article(header=match.article, text=text), [match])
+    return signed
+
+
+def told(store: Store) -> list[list[str]]:
+    """Say which articles each alert tells."""
+    return [[match.article.id for match in report.alert.matches] for report in store.alerts()]
+
+
+def test_two_articles_that_tell_the_same_share_an_alert(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    assert recorder.record(a_report("a1", BRIDGE, NOW), NOW) is Reason.TOLD
+    copy = a_report("a2", f"عين الرمان – مراسلنا: {BRIDGE}", after(hours=20))
+    assert recorder.record(copy, after(hours=20)) is Reason.COPY
+    assert told(store) == [["a1", "a2"]]
+
+
+def test_two_reports_of_one_template_are_two_alerts(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    for article, number in (("a1", "الخامسة"), ("a2", "السادسة")):
+        recorder.record(a_report(article, CONVOY.format(number), NOW), NOW)
+    assert told(store) == [["a1"], ["a2"]]
+
+
+def test_what_one_watchlist_was_told_is_new_to_another(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    recorder.record(a_report("a1", BRIDGE, NOW), NOW)
+    recorder.record(a_report("a2", BRIDGE, NOW, on="hmeimim"), NOW)
+    assert told(store) == [["a1"], ["a2"]]
+
+
+def test_a_story_goes_on_after_a_restart(address: str) -> None:
+    with open_store(address) as before:
+        Recorder(before, SETTINGS).record(a_report("a1", BRIDGE, NOW), NOW)
+    with open_store(address) as again:
+        Recorder(again, SETTINGS).record(a_report("a2", BRIDGE, after(hours=1)), after(hours=1))
+        assert told(again) == [["a1", "a2"]]
+
+
+def test_what_is_printed_again_after_the_window_is_news_again(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    for article, at in (("a1", NOW), ("a2", NOW + WINDOW), ("a3", NOW + 2 * WINDOW + timedelta(seconds=1))):
+        recorder.record(a_report(article, BRIDGE, at), at)
+    assert told(store) == [["a1", "a2"], ["a3"]]
+
+
+def test_an_article_stays_in_its_story_whatever_becomes_of_its_words(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    recorder.record(a_match("a1"), NOW)
+    recorder.record(a_report("a2", BRIDGE, NOW), NOW)
+    recorder.record(a_report("a1", BRIDGE, NOW, version="v2"), NOW)
+    recorder.record(a_report("a2", CONVOY, after(days=30), version="v2"), after(days=30))
+    assert told(store) == [["a1", "a1"], ["a2", "a2"]]
+
+
+def test_signatures_of_old_news_are_forgotten_as_new_ones_come(store: SqlStore) -> None:
+    recorder = Recorder(store, SETTINGS)
+    for number in range(30):
+        at = after(days=number)
+        recorder.record(a_report(f"a{number}", BRIDGE, at), at)
+    with store.database.reading() as connection:
+        kept = connection.scalars(select(story_members.c.article)).all()
+        filed = connection.scalars(select(story_keys.c.member).distinct()).all()
+    assert list(kept) == [f"a{number}" for number in range(21, 30)]
+    assert len(filed) == len(kept)
+
+
+TEXTS = [BRIDGE, BRIDGE.replace("تسعة", "عشرة"), CONVOY.format("الخامسة"), CONVOY.format("السادسة")]
+COMING = st.tuples(st.integers(0, 5), st.sampled_from(TEXTS), st.integers(0, 96))
+"""Which article comes, what it says, and how many hours after it was published."""
+
+
+@settings(max_examples=25, deadline=None)
+@given(coming=st.lists(COMING, max_size=12))
+def test_a_store_and_a_backtest_find_the_same_stories(coming: list[tuple[int, str, int]]) -> None:
+    clustering, expected = Clustering(), []
+    with tempfile.TemporaryDirectory() as folder, open_store(f"sqlite:{folder}/state.db") as store:
+        for place, (article, text, late) in enumerate(coming):
+            seen = after(hours=7 * place)
+            match = a_report(f"a{article}", text, seen, version=str(place))
+            match = replace(match, article=replace(match.article, published=seen - timedelta(hours=late)))
+            Recorder(store, SETTINGS).record(match, seen)
+            expected.append(clustering.add(match))
+        with store.database.reading() as connection:
+            assert list(connection.scalars(select(matches.c.story).order_by(matches.c.position))) == expected
 
 
 # --- Dead letters ----------------------------------------------------------------------------------------------------
@@ -481,9 +830,9 @@ def test_instants_keep_their_order_whatever_zone_they_came_in(store: Store) -> N
     assert read == local
     assert read is not None
     assert read.utcoffset() == timedelta()
-    store.record(a_match(), "s1", opens, NOW.astimezone(damascus))
-    assert len(groups_at(store, NOW)) == 1
-    assert len(groups_at(store, after(hours=-2))) == 1, "it is next, not due"
+    store.record(a_match(), told_in("s1"), opens, NOW.astimezone(damascus))
+    assert len(alerts_at(store, NOW)) == 1
+    assert alerts_at(store, after(hours=-2)) == []
 
 
 def test_an_instant_without_a_zone_is_a_bug(store: Store) -> None:
@@ -501,7 +850,7 @@ def test_everything_is_there_after_a_restart(address: str) -> None:
     with open_store(address) as again:
         assert again.standing() == 1
         assert again.source("agency") == POLLED
-        assert len(groups_at(again, NOW)) == 1
+        assert len(alerts_at(again, NOW)) == 1
         assert [kept.letter for kept in again.dead_letters()] == [a_letter()]
         assert Recorder(again, SETTINGS).record(a_match(), NOW) is None
 
@@ -543,7 +892,7 @@ def _live_until(point: str, address: str, ledger: Path) -> None:
         _die()
 
     if point == "while recording":
-        store.record(a_match(), "s1", die, NOW)
+        store.record(a_match(), told_in("s1"), die, NOW)
     recorder.record(a_match(), NOW)
     if point == "recorded":
         _die()
@@ -628,6 +977,14 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(file: Path) -> None:
         assert compare_metadata(context, metadata) == []
 
 
+def test_what_gathered_or_was_due_in_an_older_store_goes_on_waiting(file: Path) -> None:
+    an_old_store(file, "0003")
+    with open_file(file) as store:
+        waits = [(one.alert.id, one.closes) for one in waiting_at(store, NOW, everything=True).tellings]
+        assert waits == [("a1", None), ("a2", after(minutes=30))]
+        assert alerts_at(store, NOW) == ["a1"]
+
+
 def test_the_newest_revision_is_the_one_the_schema_names() -> None:
     import monitor.store.migrations as packaged
 
@@ -687,7 +1044,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(file: Path) -> 
 def test_a_damaged_file_is_said_to_be_damaged(file: Path) -> None:
     with open_file(file) as store:
         for number in range(50):
-            store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+            store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
     content = bytearray(file.read_bytes())
     content[4096:] = os.urandom(len(content) - 4096)
     file.write_bytes(content)
@@ -757,7 +1114,7 @@ def full_after(pages: int) -> Iterator[None]:
 
 def fill(store: Store) -> int:
     for number in range(10_000):
-        store.record(a_match(f"a{number}"), f"s{number}", opens, NOW)
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
     raise AssertionError("the disk was never full")
 
 
@@ -769,10 +1126,10 @@ def test_a_full_disk_is_one_clear_line_and_what_was_written_before_is_whole(file
             fill(store)
         reports = list(store.alerts())
         assert reports
-        assert len(groups_at(store, NOW)) == len(reports), "no alert without its group: all of a match or none"
+        assert len(alerts_at(store, NOW)) == len(reports), "no alert that nobody is to be told: all of a match or none"
     with open_file(file) as store:
         assert store.standing() == len(reports)
-        assert store.record(a_match(f"a{len(reports)}"), f"s{len(reports)}", opens, NOW) is not None
+        assert store.record(a_match(f"a{len(reports)}"), told_in(f"s{len(reports)}"), opens, NOW) is not None
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
