@@ -1,10 +1,11 @@
-"""What `alerts`, `sources`, `dead` and `backtest` print: one JSON object a line for programs, a few words for people.
+"""What commands that list print: one JSON object a line for programs, a few words for people.
 
 The keys of the JSON lines are promised; more may be added. Reads nothing itself.
 """
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from monitor import codec
@@ -12,11 +13,13 @@ from monitor.notify.display import clean, cut, isolate
 from monitor.watchlists.backtesting import NEWEST, when_matched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.model import Header, Match
-    from monitor.ports import AlertReport, FiledLetter, SourceState
+    from monitor.alerting.foreseeing import Foreseen
+    from monitor.model import Alert, Header, Match
+    from monitor.ports import AlertReport, Blind, FiledLetter, Handover, Silence
+    from monitor.settings import Receiver, Route, RouteMatch
     from monitor.watchlists.backtesting import Comparison, Summary
 
 _LONGEST: Final = 100
@@ -74,26 +77,149 @@ def alert_text(report: AlertReport) -> str:
     return "\n".join(lines)
 
 
-def source_line(state: SourceState) -> str:
-    """Return a source's health as JSON."""
-    line = {
-        "id": state.id,
-        "state": state.state,
-        "last_success": state.last_success,
-        "last_new": state.last_new,
-        "errors": state.errors,
-        "articles": state.articles,
-        "error": state.error,
-        "next_due": state.next_due,
+# --- To hand over ------------------------------------------------------------------------------------------------
+
+
+def handover_lines(handed: Handover, polled: Collection[str]) -> Iterator[str]:
+    """Give what is handed over as JSON; ``list`` is told, held, unalerted or blind."""
+    for alert, told in handed.told:
+        line = {"list": "told", **_brief(alert), "receiver": told.receiver, "channel": told.channel}
+        yield _json(line | {"cause": told.cause, "delivery": told.state, "at": told.at, "error": told.error})
+    for held in handed.held:
+        line = {"list": "held", **_brief(held.alert), "receiver": held.receiver, "cause": held.cause}
+        yield _json(line | {"reason": held.reason, "until": held.until, "silence": held.silence})
+    for (watchlist, reason), matches in handed.unalerted.items():
+        yield _json({"list": "unalerted", "watchlist": watchlist, "reason": reason, "matches": matches})
+    for blind in _blind(handed, polled):
+        line = {"list": "blind", "source": blind.source, "rule": blind.rule}
+        yield _json(line | {"begun": blind.begun, "ended": blind.ended})
+
+
+def handover_texts(handed: Handover, polled: Collection[str]) -> Iterator[str]:
+    """Give what is handed over for a person: what was told, what was held back and why, what could not be seen."""
+    yield f"told: {len(handed.told) or 'nothing'}"
+    for alert, told in handed.told:
+        how = _minute(told.at) if told.at else f"{told.state}: {clean(told.error or 'not sent yet')}"
+        yield f"  {how}  {told.receiver} by {told.channel}  {_named(alert)}"
+    yield f"held back: {len(handed.held) or 'nothing'}"
+    for held in handed.held:
+        until = f" until {_minute(held.until)}" if held.until else ""
+        number = f" {held.silence}" if held.silence else ""
+        yield f"  {held.reason}{number}{until}  {held.receiver}  {_named(held.alert)}"
+    for (watchlist, reason), matches in handed.unalerted.items():
+        yield f"  {reason}  nobody  {watchlist}: {matches} {'match' if matches == 1 else 'matches'}"
+    blind = _blind(handed, polled)
+    yield f"blind: {len(blind) or 'nothing'}"
+    for one in blind:
+        yield f"  {one.source}  {one.rule} from {_minute(one.begun)} until {_minute(one.ended) if one.ended else 'now'}"
+
+
+def _blind(handed: Handover, polled: Collection[str]) -> list[Blind]:
+    return [blind for blind in handed.blind if blind.source in polled]
+
+
+def _brief(alert: Alert) -> dict[str, object]:
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "watchlist": alert.watchlist,
+        "name": alert.name,
+        "severity": alert.severity,
+        "state": alert.state,
+        "title": _headline(alert),
     }
+
+
+def _headline(alert: Alert) -> str:
+    if alert.event:
+        return alert.event.summary
+    return alert.matches[0].article.title if alert.matches else ""
+
+
+def _named(alert: Alert) -> str:
+    return f"{alert.severity}  {alert.name}: {isolate(cut(clean(_headline(alert)), _LONGEST))} ({alert.id})"
+
+
+# --- Routes and silences -----------------------------------------------------------------------------------------
+
+
+def foreseen_line(foreseen: Foreseen, tree: Route) -> str:
+    """Return what would become of one receiver's telling, as JSON."""
+    return _json(
+        {
+            "receiver": foreseen.routed.receiver,
+            "route": _way(tree, foreseen.routed.via),
+            "group_by": foreseen.routed.key,
+            "holds": [{"reason": reason, "until": until} for reason, until in foreseen.holds],
+            "reason": foreseen.reason,
+            "at": foreseen.at,
+            "silence": foreseen.silence,
+        }
+    )
+
+
+def foreseen_text(foreseen: Foreseen, tree: Route, receivers: Mapping[str, Receiver]) -> str:
+    """Return what would become of one receiver's telling: the way to its route, what holds it back, its end."""
+    receiver = receivers.get(foreseen.routed.receiver)
+    zone = receiver.clocks if receiver else UTC
+    steps = [
+        f"held back for {reason} until {until.astimezone(zone):%Y-%m-%d %H:%M %Z}" for reason, until in foreseen.holds
+    ]
+    number = f" by silence {foreseen.silence}" if foreseen.silence else ""
+    steps.append(f"{foreseen.reason}{number} at {foreseen.at.astimezone(zone):%Y-%m-%d %H:%M %Z}")
+    return f"{foreseen.routed.receiver}: {', then '.join(steps)}\n  {_way(tree, foreseen.routed.via)}"
+
+
+def _way(tree: Route, via: Sequence[int]) -> str:
+    """Write the way through the tree: ``route → 2 (severity: high, critical) → 1 (lang: ar)``."""
+    steps, node = ["route"], tree
+    for number in via:
+        node = node.routes[number]
+        steps.append(f"{number + 1} ({_asked(node.match)})")
+    return " → ".join(steps)
+
+
+def _asked(match: RouteMatch) -> str:
+    given = [(key, getattr(match, key)) for key in type(match).model_fields if key != "labels"]
+    asked = [f"{key}: {', '.join(values)}" for key, values in (*given, *match.labels.items()) if values]
+    return "; ".join(asked) or "everything"
+
+
+def silence_line(silence: Silence) -> str:
+    """Return a silence as JSON, with the count of the alerts that it hid."""
+    return _json(
+        {
+            "id": silence.id,
+            "matcher": silence.matcher,
+            "saying": silence.saying,
+            "author": silence.author,
+            "comment": silence.comment,
+            "created": silence.created,
+            "expires": silence.expires,
+            "expired_by": silence.expired_by,
+            "hidden": silence.hidden,
+        }
+    )
+
+
+def silence_text(silence: Silence) -> str:
+    """Return a silence as one line for a person."""
+    matcher = silence.matcher
+    keys = ("watchlist", "source", "severity", "owner", "lang", "kind")
+    asked = [(key, getattr(matcher, key)) for key in keys] + list(matcher.labels.items())
+    about = [f"{key}={','.join(values)}" for key, values in asked if values]
+    about += [f"saying «{isolate(clean(silence.saying))}»"] if silence.saying else []
+    over = f"  ended by {clean(silence.expired_by)}" if silence.expired_by else ""
+    hid = f"hid {silence.hidden} {'alert' if silence.hidden == 1 else 'alerts'}"
+    made = f"{clean(silence.author)}: {clean(silence.comment)}"
+    return f"{silence.id:>4}  until {_minute(silence.expires)}  {hid}  {' '.join(about)}  {made}{over}"
+
+
+def _json(line: dict[str, object]) -> str:
     return codec.to_json(line).decode()
 
 
-def source_text(state: SourceState) -> str:
-    """Return a source's health as one line for a person."""
-    line = f"{state.id:24}  {state.state:10}  last success {_minute(state.last_success)}"
-    line += f"  last new {_minute(state.last_new)}  {state.articles} articles"
-    return line + (f"  {state.errors} errors in a row: {state.error}" if state.errors else "")
+# --- Dead letters ---------------------------------------------------------------------------------------------------
 
 
 def dead_line(filed: FiledLetter) -> str:
@@ -130,15 +256,16 @@ def dead_whole(filed: FiledLetter) -> str:
 def summary_lines(summary: Summary, watchlists: Iterable[str]) -> Iterator[str]:
     """Give a table of the watchlists, most articles first, each with its newest headlines.
 
-    ``likely`` are those of the articles that a spelling variant only has found.
+    Each story is an alert, of which there are so many ``a day``; ``likely`` are those of the articles that a spelling
+    variant only has found.
     """
-    yield f"{'articles':>8}  {'a day':>6}  {'likely':>6}  watchlist"
+    yield f"{'articles':>8}  {'stories':>7}  {'a day':>6}  {'likely':>6}  watchlist"
     for name in sorted(watchlists, key=lambda name: (-len(summary.tallies[name].articles), name)):
         tally = summary.tallies[name]
-        articles = len(tally.articles)
-        yield f"{articles:>8}  {articles / summary.days:>6.1f}  {tally.likely:>6}  {name}"
+        articles, stories = len(tally.articles), len(tally.stories)
+        yield f"{articles:>8}  {stories:>7}  {stories / summary.days:>6.1f}  {tally.likely:>6}  {name}"
         for match in tally.newest:
-            yield f"{'':26}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
+            yield f"{'':35}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from monitor.calendars import FOR_EVER, WEEKDAYS, Hours, end_of, parse_clock, parse_cron, parse_zone
 from monitor.documents import Document, Duration, Strict, Tree, did_you_mean, load_document, parse_duration, validate
 from monitor.errors import Problem, Problems
 from monitor.model import Severity, stable_hash
@@ -24,6 +25,7 @@ from monitor.model import Severity, stable_hash
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Self
+    from zoneinfo import ZoneInfo
 
     from monitor.documents import Path_
 
@@ -34,6 +36,13 @@ _WEB_ADDRESS: Final = re.compile(r"https?://[^/\s]+")
 _SECRET: Final = re.compile(r"[!-~]+")
 _RELAY: Final = re.compile(r"[a-z][a-z0-9+.-]*://.", re.ASCII | re.IGNORECASE)
 _CHANNEL: Final = re.compile(r"#?[\w.-]+")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+DIMENSIONS: Final = ("watchlist", "owner", "severity", "source", "lang")
+"""What alerts may be grouped by, labels apart."""
+_OUR_HEADERS: Final = frozenset(
+    {"host", "connection", "content-length", "accept-encoding", "if-none-match", "if-modified-since"}
+)
 
 
 def _as_list(value: object) -> object:
@@ -57,39 +66,53 @@ Address = Annotated[str, BeforeValidator(_address)]
 
 
 class Source(Strict):
-    """One thing polled. ``backfill`` is what the first poll may tell: nothing, all, or what is at most so old."""
+    """One thing polled: a feed, a news sitemap, a page that lists articles, or a folder."""
 
     id: str
     """What it is called in lists, metrics and `only:`."""
     url: str | None = None
     """A feed: RSS, Atom or JSON Feed."""
+    sitemap: str | None = None
+    """A news sitemap, or an index of sitemaps."""
+    page: str | None = None
+    """A page that lists articles; `items` says which of its links they are."""
+    items: str | None = None
+    """A CSS selector of the links to articles on a `page`, or of what each stands in."""
     folder: RelativePath | None = None
     """A folder of `.txt`, `.html`, `.json` and `.jsonl` files."""
+    full_text: bool = False
+    """Read each new article from its own page, where a feed or sitemap has but a few words of it."""
     interval: Duration | None = None
-    """Time between polls: 5 minutes for feeds, 2 seconds for folders, unless it says so."""
+    """Time between polls: 5 minutes, folders 2 seconds, unless it says so."""
+    adaptive: bool = True
+    """Poll busy sources more often (up to `interval`/4) and quiet ones less (down to once in 24h)."""
     lang: str | None = None
     """Its language, for articles that do not say."""
     tier: int | None = Field(default=None, ge=1)
     """How much it is trusted, 1 the most."""
     backfill: Literal["none", "all"] | timedelta | None = None
-    """What of its back issues may alert: `none`, `all`, or what is at most so old. Folders: all, feeds: none."""
+    """What of its back issues may alert: `none`, `all`, or what is at most so old. Folders: all, others: none."""
     max_age: Duration | None = None
-    """Articles older than this are recorded and alert nobody. Feeds: 48h."""
+    """Articles older than this are recorded and alert nobody: 48h, for folders none."""
     settle: Duration = timedelta(seconds=1)
     """How long a file must stand still before it is read."""
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Headers that its server asks for, such as an API key; no other server is sent them."""
+    internal: bool = False
+    """It is within the own network; others are refused private addresses, and this one is not spared."""
 
     @field_validator("id")
     @classmethod
     def _usable_id(cls, value: str) -> str:
-        if not _ID.fullmatch(value):
+        if not is_id(value):
             raise ValueError("an id is made of letters, digits, '-', '_' and '.'")
         return value
 
-    @field_validator("url")
+    @field_validator("url", "sitemap", "page")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is not None and not _WEB_ADDRESS.match(value):
-            raise ValueError("a feed's url begins with http:// or https://")
+            raise ValueError("an address begins with http:// or https://")
         return value
 
     @field_validator("backfill", mode="before")
@@ -104,25 +127,44 @@ class Source(Strict):
             raise ValueError("an interval is at least 1s")
         return value
 
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if not _HEADER.fullmatch(name) or not _HEADER_VALUE.fullmatch(secret.get_secret_value()):
+                raise ValueError(f"{name!r} is no header that can be sent, with a value in ASCII and in one line")
+            if name.lower() in _OUR_HEADERS:
+                raise ValueError(f"{name} is set by monitor itself")
+        return value
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.url is None) == (self.folder is None):
-            raise ValueError("a source has either url: (a feed) or folder:")
+        if sum(given is not None for given in (self.url, self.sitemap, self.page, self.folder)) != 1:
+            raise ValueError("a source has either url: (a feed), sitemap:, page: or folder:")
+        if (self.page is None) != (self.items is None):
+            raise ValueError("page: and items: go together: a page, and the CSS selector of the links on it")
+        if self.full_text and (self.page or self.folder):
+            raise ValueError("full_text: is for feeds and sitemaps; pages are read in full anyway")
         return self
 
     @property
+    def address(self) -> str | None:
+        """What is fetched; None for a folder."""
+        return self.url or self.sitemap or self.page
+
+    @property
     def every(self) -> timedelta:
-        """Time between polls: as written, else 5 minutes for feeds and 2 seconds for folders."""
+        """Time between polls: as written, else 5 minutes, for folders 2 seconds."""
         return self.interval or (timedelta(seconds=2) if self.folder else timedelta(minutes=5))
 
     @property
     def first_poll(self) -> Literal["none", "all"] | timedelta:
-        """What of a new source's back issues may alert: by default all of a folder, nothing of a feed."""
+        """What of a new source's back issues may alert: by default all of a folder, nothing of others."""
         return self.backfill or ("all" if self.folder else "none")
 
     @property
     def oldest(self) -> timedelta | None:
-        """Age from which an article is held back: by default none for folders and 48 hours for feeds."""
+        """Age from which an article is held back: by default none for folders and 48 hours for others."""
         return self.max_age or (None if self.folder else timedelta(hours=48))
 
 
@@ -213,8 +255,76 @@ def _hidden(what: str, secret: SecretStr | None) -> str:
     return f"{what} {stable_hash('secret', secret.get_secret_value() if secret else '')[:6]}"
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class QuietHours(Strict):
+    """Hours in which a receiver is told of nothing but what is grave; the rest waits for their end."""
+
+    begin: str = Field(alias="from")
+    """A time of day of the receiver's zone, such as `"23:00"`."""
+    end: str = Field(alias="to")
+    """Another, up to `"24:00"`; of the next day, unless it is after `from`."""
+    days: Annotated[tuple[Weekday, ...], BeforeValidator(_as_list)] = ()
+    """The days on which they begin: all, unless it says which."""
+    breakthrough: Severity = Severity.CRITICAL
+    """What is as grave as this is told all the same."""
+
+    @field_validator("begin", "end")
+    @classmethod
+    def _time_of_day(cls, value: str) -> str:
+        parse_clock(value)
+        return value
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.begin == self.end:
+            raise ValueError('these hours begin when they end; a whole day is from: "00:00", to: "24:00"')
+        return self
+
+    @property
+    def hours(self) -> Hours:
+        """The hours themselves."""
+        days = frozenset(WEEKDAYS.index(day) for day in self.days or WEEKDAYS)
+        return Hours(begin=parse_clock(self.begin), end=parse_clock(self.end), days=days)
+
+
+class Rate(Strict):
+    """The most messages that a receiver is sent in a time; what is more is gathered into one, nothing is dropped."""
+
+    most: int = Field(ge=1)
+    """So many messages, each to all of the receiver's targets."""
+    per: Duration
+    """In so long a time."""
+
+    @field_validator("per")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if not value:
+            raise ValueError("a rate is per some time, such as 1h")
+        return value
+
+
+class DigestTimes(Strict):
+    """When a receiver is told of everything at once, instead of each thing by itself."""
+
+    at: str
+    """A cron line, by the receiver's zone: `"0 8 * * *"` is every day at eight."""
+    empty: bool = False
+    """Send it also when nothing was found, and say which sources could not be seen."""
+
+    @field_validator("at")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        return parse_cron(value)
+
+
+def _as_items(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
 class Receiver(Strict):
-    """A named set of channel targets."""
+    """A named set of channel targets, and when they may be told."""
 
     email: Email | None = None
     """Mail."""
@@ -226,6 +336,40 @@ class Receiver(Strict):
     """Print every message to where monitor runs."""
     file: RelativePath | None = None
     """A folder for every message, as mail (`.eml`) and as data (`.json`)."""
+    zone: str = "UTC"
+    """By whose clocks hours and digests go: an IANA name such as `Asia/Beirut`."""
+    quiet_hours: Annotated[tuple[QuietHours, ...], BeforeValidator(_as_items)] = ()
+    """When it is left in peace: one stretch of the day, or a list of them."""
+    rate: Rate | None = None
+    """How many messages are too many."""
+    digest: DigestTimes | None = None
+    """Everything in one message, at these times."""
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        parse_zone(value)
+        return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _some_time_awake(cls, value: tuple[QuietHours, ...]) -> tuple[QuietHours, ...]:
+        monday = datetime(2024, 1, 1, tzinfo=UTC)
+        end = end_of((one.hours for one in value), monday, parse_zone("UTC"))
+        if end and end >= monday + FOR_EVER:
+            raise ValueError("these hours never end, so nobody would ever be told; leave some of the week out")
+        return value
+
+    @property
+    def clocks(self) -> ZoneInfo:
+        """The zone itself."""
+        return parse_zone(self.zone)
+
+    def quiet_until(self, at: datetime, severity: Severity) -> datetime | None:
+        """Return when the quiet ends in which ``at`` lies, for what is so grave; None when it may be told."""
+        grave = tuple(Severity).index(severity)
+        held = (one.hours for one in self.quiet_hours if grave < tuple(Severity).index(one.breakthrough))
+        return end_of(held, at, self.clocks)
 
     @property
     def destinations(self) -> tuple[tuple[str, str], ...]:
@@ -250,8 +394,16 @@ class RouteMatch(Strict):
     """Any of these."""
     owner: Texts = ()
     """Any of these."""
-    labels: dict[str, str] = Field(default_factory=dict)
-    """All of these."""
+    watchlist: Texts = ()
+    """Any of these, by their ids."""
+    source: Texts = ()
+    """Any of these, by their ids."""
+    lang: Texts = ()
+    """Any of these, as sources and articles name them."""
+    kind: Annotated[tuple[Literal["watchlist", "operations"], ...], BeforeValidator(_as_list)] = ()
+    """`watchlist`: news; `operations`: alerts about monitor itself."""
+    labels: dict[str, Texts] = Field(default_factory=dict)
+    """All of these, each with its value or one of a list."""
 
 
 class Route(Strict):
@@ -261,10 +413,22 @@ class Route(Strict):
     """Who is told: one or a list of receivers."""
     match: RouteMatch = RouteMatch()
     """What an alert must be."""
+    go_on: bool = Field(default=False, alias="continue")
+    """Let the routes behind this one see what it took; they may tell others of it."""
     group_wait: Duration | None = None
     """How long alerts are gathered into one message."""
+    group_by: Texts | None = None
+    """What alerts must have in common to be gathered: watchlist, unless it says so; owner, severity, …."""
     routes: tuple[Route, ...] = ()
     """Looked at in order, before this one."""
+
+    @field_validator("group_by")
+    @classmethod
+    def _known_dimensions(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in value or ():
+            if name not in DIMENSIONS and not re.fullmatch("label:.+", name):
+                raise ValueError(f"{name!r} is nothing to group by; known here: {', '.join(DIMENSIONS)}, label:NAME")
+        return value
 
 
 class Smtp(Strict):
@@ -367,6 +531,11 @@ class Settings:
     warnings: tuple[Problem, ...] = ()
 
     @property
+    def sources_file(self) -> Path:
+        """The file that says what is polled."""
+        return self.files[1]
+
+    @property
     def templates(self) -> Path:
         """The folder whose templates stand in for the built-in ones, if it is there: beside the main file."""
         return self.file.absolute().parent / "templates"
@@ -425,6 +594,35 @@ def watchlists_of(file: Path, environment: Mapping[str, str]) -> Path | None:
         return _read(load_document(file), Main, environment).watchlists
     except Problems:
         return None
+
+
+def sources_of(file: Path, part: Part, environment: Mapping[str, str]) -> tuple[Path, tuple[Source, ...]] | None:
+    """Tell which file says what is polled, and what that is; None when it cannot be read, or is another part."""
+    try:
+        named = _read(load_document(file), Main, environment).sources if part == "main" else file
+        return (named, _load_sources(named, environment)[0].sources) if part in {"main", "sources"} else None
+    except Problems:
+        return None
+
+
+def with_variables(file: Path) -> frozenset[int]:
+    """Tell by their places in the file which sources have variables in their addresses: they are secrets as a rule.
+
+    Raises:
+        Problems: the file cannot be read.
+    """
+    data = load_document(file).data
+    listed = data.get("sources") if isinstance(data, dict) else None
+    return frozenset(
+        index
+        for index, source in enumerate(listed or ())
+        if any("${" in (source.get(key) or "") for key in ("url", "sitemap", "page"))
+    )
+
+
+def is_id(text: str) -> bool:
+    """Whether a source can be called so."""
+    return bool(_ID.fullmatch(text))
 
 
 def check_settings(file: Path, part: Part, environment: Mapping[str, str]) -> tuple[list[Problem], Path | None]:
@@ -497,9 +695,10 @@ def _load_alerts(file: Path, environment: Mapping[str, str]) -> tuple[Alerts, tu
     if problems:
         raise Problems(problems)
     alerts = validate(document, Alerts, data, context={"folder": _folder(document)})
-    if faults := [*_receiver_faults(document, alerts)]:
+    if faults := [*_root_faults(document, alerts), *_receiver_faults(document, alerts)]:
         raise Problems(faults)
-    return alerts, tuple(document.problem(path, unset[path], level="warning") for path in sorted(spared, key=str))
+    warnings = [document.problem(path, unset[path], level="warning") for path in sorted(spared, key=str)]
+    return alerts, (*warnings, *_unreachable(document, alerts.route, ("route",)))
 
 
 def _spare_unrouted(data: Tree, unset: Mapping[Path_, str]) -> tuple[Tree, set[Path_]]:
@@ -529,11 +728,16 @@ def _named_receivers(route: Tree) -> Iterator[str]:
             yield from _named_receivers(child)
 
 
-def _receiver_faults(document: Document, alerts: Alerts) -> Iterator[Problem]:
+def _root_faults(document: Document, alerts: Alerts) -> Iterator[Problem]:
     if not alerts.route.receiver:
         yield document.problem(("route",), "the first route needs a receiver; it takes what no other route takes")
     if alerts.route.match != RouteMatch():
         yield document.problem(("route", "match"), "the first route takes everything; put match: on a route below it")
+    if alerts.route.go_on:
+        yield document.problem(("route", "continue"), "nothing stands behind the first route; take continue: out")
+
+
+def _receiver_faults(document: Document, alerts: Alerts) -> Iterator[Problem]:
     for path, route in _walk(alerts.route, ("route",)):
         for name in route.receiver:
             if name not in alerts.receivers:
@@ -559,6 +763,29 @@ def _ambiguous_channels(document: Document, alerts: Alerts) -> Iterator[Problem]
         if slack and tokens.setdefault(slack.destination, slack.token) != slack.token:
             message = f"{slack.destination} stands here with two tokens; write the id of one of the channels"
             yield document.problem(("receivers", name, "slack"), message)
+
+
+def _unreachable(document: Document, node: Route, path: Path_) -> Iterator[Problem]:
+    """Warn of each route that never takes anything, because one before it takes all of that."""
+    for index, route in enumerate(node.routes):
+        here = (*path, "routes", index)
+        first = next((number for number in range(index) if _takes_all_of(node.routes[number], route)), None)
+        if first is not None:
+            line = document.values[*path, "routes", first][0]
+            remedy = "put this one before it, or give that one continue: true"
+            message = f"nothing comes here: the route in line {line} takes all of it; {remedy}"
+            yield document.problem(here, message, level="warning")
+        yield from _unreachable(document, route, here)
+
+
+def _takes_all_of(before: Route, route: Route) -> bool:
+    """Whether what ``route`` asks for is always what ``before`` asks for, and stops there."""
+    wide, narrow = before.match, route.match
+    lists = ((getattr(wide, key), getattr(narrow, key)) for key in RouteMatch.model_fields if key != "labels")
+    labels = ((values, narrow.labels.get(name, ())) for name, values in wide.labels.items())
+    return not before.go_on and all(
+        not asked or (given and set(given) <= set(asked)) for asked, given in (*lists, *labels)
+    )
 
 
 def _walk(route: Route, path: Path_) -> Iterator[tuple[Path_, Route]]:

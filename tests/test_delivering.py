@@ -1,8 +1,6 @@
 """Delivery over a real store: what is sent, tried again, given up and told about, each instant an argument."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +15,7 @@ from monitor.notify.delivering import DELIVERY_FAILING, Deliverer, Outcome, back
 from monitor.notify.recording import Decider, Recorder
 from monitor.ports import Decision, Owed, Store
 from monitor.store import SqlStore, open_store
-from tests.samples import NOW, a_match, a_message, after, alert_settings
+from tests.samples import NOW, a_match, a_message, after, alert_settings, an_old_store
 
 DESK = alert_settings(desk={"email": {"to": ["desk@example.org"]}})
 BOTH = alert_settings(desk={"terminal": True, "email": {"to": ["desk@example.org"]}})
@@ -143,15 +141,8 @@ def test_a_message_without_one_before_it_at_its_destination_stands_alone(
 
 
 def test_a_store_from_before_receipts_goes_on_with_what_it_holds(tmp_path: Path) -> None:
-    address = f"sqlite:{tmp_path / 'old.db'}"
-    with open_store(address) as store:
-        Recorder(store, DESK).record(a_match(), NOW)
-        Decider(store, DESK).tick(NOW)
-    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
-        old.executescript(
-            "ALTER TABLE notifications DROP COLUMN receipt; UPDATE alembic_version SET version_num='0001'"
-        )
-    with open_store(address) as store:
+    an_old_store(tmp_path / "old.db", "0001")
+    with open_store(f"sqlite:{tmp_path / 'old.db'}") as store:
         attempt = Desk(store, mail=Scripted(receipt="C1 2")).deliverer().deliver_one(NOW)
         assert attempt is not None
         assert attempt.outcome is Outcome.SENT

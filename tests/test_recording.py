@@ -154,7 +154,8 @@ def test_watchlists_do_not_share_a_window(store: SqlStore) -> None:
 
 def test_the_wait_in_a_window_is_on_record(store: SqlStore) -> None:
     Recorder(store, WINDOW).record(a_match("a1"), NOW)
-    Decider(store, WINDOW).tick(after(seconds=30))
+    for second in (0, 10, 30):
+        Decider(store, WINDOW).tick(after(seconds=second))
     assert reasons(store) == [
         ("a1", None, Reason.TOLD),
         ("Tartus", "here", Reason.GROUP_WINDOW),
@@ -261,8 +262,8 @@ def outcome(empty: Path, settings: Alerts, coming: list[Match], tick_after: set[
                 recorder.record(match, at(number))
                 if number in tick_after:
                     decider.tick(at(number))
-            decider.tick(after(days=1))
-            decider.tick(after(days=2))
+            decider.tick(after(minutes=1))
+            decider.tick(after(minutes=2))
             told = Counter((channel, tuple(sorted(articles))) for _, channel, _, articles in owed(store))
             stand = {
                 (report.alert.id, report.alert.score, frozenset(match.key for match in report.alert.matches))

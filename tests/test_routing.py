@@ -12,7 +12,7 @@ from monitor.documents import parse_duration
 from monitor.model import Severity
 from monitor.ports import Routed
 from monitor.settings import Route
-from tests.samples import NOW, an_event, watchlist
+from tests.samples import NOW, a_match, an_event, watchlist
 
 DOCUMENT: Any = YAML(typ="safe", pure=True).load(Path(__file__).parent / "data/routing/cases.yaml")
 TREE = Route.model_validate(DOCUMENT["tree"])
@@ -20,22 +20,57 @@ TREE = Route.model_validate(DOCUMENT["tree"])
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["why"]) for case in DOCUMENT["cases"]])
 def test_route(case: dict[str, Any]) -> None:
-    subject = Subject(
-        severity=Severity(case["severity"]), owner=case.get("owner"), labels=dict(case.get("labels") or {})
-    )
+    routed = route(TREE, subject(case))
     wait = parse_duration(case["wait"])
-    assert route(TREE, subject) == tuple(Routed(receiver, wait) for receiver in case["told"])
+    assert [(one.receiver, one.group_wait) for one in routed] == [(receiver, wait) for receiver in case["told"]]
+    if "key" in case:
+        assert {one.key for one in routed} == {case["key"]}
+    if "via" in case:
+        assert {one.via for one in routed} == {tuple(case["via"])}
 
 
-def test_a_watchlist_is_routed_by_all_that_its_owner_wrote() -> None:
+def subject(case: dict[str, Any]) -> Subject:
+    plain = {name: case[name] for name in ("owner", "labels", "watchlist", "source", "lang", "kind") if name in case}
+    return Subject(severity=Severity(case["severity"]), **plain)
+
+
+def test_a_match_is_routed_by_all_that_its_watchlist_and_its_article_say() -> None:
     header = watchlist(severity=Severity.HIGH, owner="levant-desk", labels={"desk": "levant"})
-    assert subject_of(header) == Subject(severity=Severity.HIGH, owner="levant-desk", labels={"desk": "levant"})
+    assert subject_of(a_match(on=header, lang="ar")) == Subject(
+        severity=Severity.HIGH,
+        owner="levant-desk",
+        labels={"desk": "levant"},
+        watchlist="tartus",
+        source="agency",
+        lang="ar",
+    )
 
 
-def test_an_operations_alert_is_routed_by_its_severity_alone() -> None:
-    assert route(TREE, subject_of(an_event(NOW, severity=Severity.CRITICAL))) == (Routed("pager"), Routed("desk"))
-    assert route(TREE, subject_of(an_event(NOW, severity=Severity.HIGH))) == (Routed("here", timedelta()),)
+def test_an_operations_alert_is_routed_by_its_severity_and_its_kind() -> None:
+    event = subject_of(an_event(NOW, severity=Severity.CRITICAL))
+    assert event == Subject(severity=Severity.CRITICAL, kind="operations", rule="source failing")
+    assert [one.receiver for one in route(TREE, event)] == ["pager", "desk"]
+    (fallback,) = route(TREE, subject_of(an_event(NOW, severity=Severity.HIGH)))
+    assert fallback == Routed("here", timedelta(), "operations watchlist=source failing", ())
 
 
 def test_a_tree_without_receiver_tells_nobody() -> None:
     assert route(Route(), Subject(severity=Severity.CRITICAL)) == ()
+
+
+def test_each_receiver_is_told_as_the_first_route_that_names_it_says() -> None:
+    tree = Route.model_validate(
+        {
+            "receiver": "here",
+            "routes": [
+                {"match": {"lang": "ar"}, "receiver": ["desk", "archive"], "group_wait": "5m", "continue": "true"},
+                {"match": {"severity": "high"}, "receiver": ["pager", "desk"], "continue": "true"},
+            ],
+        }
+    )
+    routed = route(tree, Subject(severity=Severity.HIGH, lang="ar"))
+    assert [(one.receiver, one.group_wait, one.via) for one in routed] == [
+        ("desk", timedelta(minutes=5), (0,)),
+        ("archive", timedelta(minutes=5), (0,)),
+        ("pager", timedelta(), (1,)),
+    ]

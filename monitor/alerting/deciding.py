@@ -1,48 +1,94 @@
 """What a match or an event leads to, and what is due to be told: pure functions over what the store remembers.
 
-Holding back has one order (design: baseline/old, shadow, copy, group window). What depends on the match alone is
-judged when it is recorded (`judge_match`, `judge_event`); what depends on the time is decided when its group is due
-(`decide`). Does not read, write or send, and does not know what time it is.
+Holding back has one order: baseline/old, silenced, snoozed, shadow, copy, quiet hours, rate, digest and group window.
+What depends on the match alone is judged when it is recorded (`judge_match`, `judge_event`); what depends on the time
+is decided whenever a telling is to be looked at (`decide`). What is held back for a time stays due, and what waited is
+told in one message. Does not read, write or send, and does not know what time it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.routing import route, subject_of
-from monitor.model import Reason, Status, stable_hash
-from monitor.ports import Decision, EventRuling, Owed, Ruling, Verdict
+from monitor.alerting.silencing import hiding, hiding_one, is_about
+from monitor.calendars import next_time
+from monitor.model import Reason, Severity, Status, stable_hash
+from monitor.ports import Decision, EventRuling, Owed, Routed, Ruling, Verdict, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from monitor.model import Event, Match
-    from monitor.ports import Group, LastAlert, Story
-    from monitor.settings import Route
+    from monitor.ports import LastAlert, Story, Telling
+    from monitor.settings import Receiver, Route
+
+LATE: Final = timedelta(hours=1)
+"""What is decided later than this tells of an outage of ours, and comes in one message."""
+_CATCHING_UP: Final = timedelta(minutes=1)
+"""How long late alerts are gathered: after an outage they are recorded one after the other."""
+_BLIND: Final = 10  # sources named in a digest
+_GATHERED: Final = frozenset({Reason.QUIET_HOURS, Reason.RATE, Reason.DIGEST})
+"""What waited for one of these is told in one message."""
 
 
 # --- When it is recorded -----------------------------------------------------------------------------------------
 
 
-def judge_match(match: Match, story: Story, tree: Route) -> Ruling:
+def judge_match(match: Match, story: Story, tree: Route, now: datetime) -> Ruling:
     """Say what a match of ``story`` leads to.
 
-    A match that is held back before an alert stands apart: a later version of its story may still open one.
+    A match that is held back before an alert stands apart: a later version of its story may still open one. So may one
+    that the silence which hid the story's alert is not about.
     """
     if match.article.held:
         return Ruling(reason=match.article.held)
+    since = came_up(match)
+    ruling = _judge(match, story, tree, now)
+    silence = hiding_one(story.silences, match, since, now)
+    if silence:
+        routed = ruling.routed if story.alert is None else ()
+        return replace(ruling, reason=Reason.SILENCED, silence=silence.id, routed=routed, since=since)
+    if story.snoozed_until and story.snoozed_until > now:
+        return replace(ruling, reason=Reason.SNOOZED, since=since)
+    return replace(ruling, since=since)
+
+
+def _judge(match: Match, story: Story, tree: Route, now: datetime) -> Ruling:
     if match.watchlist.status is Status.SHADOW:
         return Ruling(reason=Reason.SHADOW)
+    routed = _routed(tree, match, came_up(match), now)
     if story.alert:
-        return Ruling(reason=Reason.COPY, alert=story.alert)
-    routed = route(tree, subject_of(match.watchlist))
+        unaware = tuple(one for one in routed if _is_unaware(one.receiver, match, story))
+        return Ruling(reason=Reason.TOLD if unaware else Reason.COPY, alert=story.alert, routed=unaware)
     reason = Reason.TOLD if routed else Reason.NO_ROUTE
     return Ruling(reason=reason, alert=stable_hash("alert", story.id), routed=routed)
 
 
-def judge_event(event: Event, last: LastAlert | None, tree: Route) -> EventRuling | None:
+def _is_unaware(receiver: str, match: Match, story: Story) -> bool:
+    """Whether a silence kept a receiver from the story that this match is not what it is about."""
+    silence = story.hidden.get(receiver)
+    return silence is not None and not is_about(silence, match)
+
+
+def came_up(match: Match) -> datetime:
+    """Say since when a match could have been told: an article is seen first, an edit of it when it is matched."""
+    return match.article.first_seen if match.article.revision == 1 else match.matched_at
+
+
+def _routed(tree: Route, report: Match | Event, since: datetime, now: datetime) -> tuple[Routed, ...]:
+    """Route a report. One that comes late gathers with all that does, unless it is critical."""
+    subject = subject_of(report)
+    routed = route(tree, subject)
+    if now - since <= LATE or subject.severity is Severity.CRITICAL:
+        return routed
+    return tuple(replace(one, group_wait=max(one.group_wait, _CATCHING_UP), key="late") for one in routed)
+
+
+def judge_event(event: Event, last: LastAlert | None, tree: Route, now: datetime) -> EventRuling | None:
     """Say what an event changes: raised opens, cleared closes, and None is for what changes nothing.
 
     Events come at least once: one from before the last change was heard already.
@@ -54,7 +100,7 @@ def judge_event(event: Event, last: LastAlert | None, tree: Route) -> EventRulin
     if event.state == "cleared" or (last is not None and event.at <= last.changed):
         return None
     alert = stable_hash("operations", event.rule, event.subject, event.at.isoformat())
-    return EventRuling(alert=alert, state="open", routed=route(tree, subject_of(event)))
+    return EventRuling(alert=alert, state="open", routed=_routed(tree, event, event.at, now))
 
 
 # --- When it is due ----------------------------------------------------------------------------------------------
@@ -62,48 +108,340 @@ def judge_event(event: Event, last: LastAlert | None, tree: Route) -> EventRulin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What `decide` looks at: groups not yet decided, and each receiver's (channel, destination) pairs.
+    """What `decide` looks at: what waits, and whom it waits for. ``sources`` are all that are polled.
 
     ``windows_elapsed`` takes every group's window as over.
     """
 
-    groups: Sequence[Group]
-    destinations: Mapping[str, Sequence[tuple[str, str]]]
+    waiting: Waiting
+    receivers: Mapping[str, Receiver]
+    sources: frozenset[str] = frozenset()
     windows_elapsed: bool = False
 
 
 def decide(state: State, now: datetime) -> Decision:
-    """Tell what is due at ``now``; what still gathers is held back until ``next_due``.
+    """Tell what is due at ``now``, and say of all else why it is not told, and until when.
 
     A receiver that is no longer configured is owed nothing, and the verdict says so.
     """
-    due = [group for group in state.groups if state.windows_elapsed or group.due_at <= now]
-    gathering = [group.due_at for group in state.groups if not (state.windows_elapsed or group.due_at <= now)]
+    found = _Findings(sent={name: list(times) for name, times in state.waiting.messages.items()})
+    for telling in state.waiting.tellings:
+        _look_at(telling, state, now, found)
+    for name in sorted({*found.due, *_digested(state)}):
+        _tell(state.receivers[name], name, state, now, found)
+    for telling, reason, until in found.gathering:
+        free = _free_at(telling.receiver, state, now, found)
+        found.hold(telling, *((Reason.RATE, free) if free else (reason, until)))
+    waits = [verdict.until for verdict in found.verdicts if verdict.until]
+    looks = [*waits, *found.looks, *_next_digests(state, now)]
+    if state.waiting.following:
+        looks.append(state.waiting.following)
     return Decision(
-        notifications=tuple(owed for group in due for owed in _owed(group, state.destinations)),
-        verdicts=tuple(verdict for group in due for verdict in _verdicts(group, state.destinations)),
-        groups=tuple(group.id for group in due),
-        next_due=min(gathering, default=None),
+        notifications=tuple(owed for _, owed in sorted(found.owed, key=lambda one: one[0])),
+        verdicts=tuple(found.verdicts),
+        digests=found.digests,
+        next_due=min(looks, default=None),
     )
 
 
-def _owed(group: Group, destinations: Mapping[str, Sequence[tuple[str, str]]]) -> list[Owed]:
-    """One alert alone is told as itself, several as their group."""
-    single = len(group.alerts) == 1
-    cause, about = ("first", group.alerts[0]) if single else (f"group:{group.id}", group.id)
-    return [
-        Owed(
-            receiver=group.receiver,
+@dataclass(slots=True)
+class _Findings:
+    """What a decision has come to so far. ``due`` are the tellings of each receiver that nothing but rate can hold.
+
+    ``gathering`` are those that wait for a window or a digest, unless it is for a rate that ``sent`` messages, by
+    receiver, have used up. ``looks`` are moments at which to look again besides those of verdicts.
+    """
+
+    sent: dict[str, list[datetime]]
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    gathering: list[tuple[Telling, Reason, datetime]] = field(default_factory=list)
+    looks: list[datetime] = field(default_factory=list)
+    due: dict[str, list[Telling]] = field(default_factory=lambda: defaultdict(list))
+    owed: list[tuple[int, Owed]] = field(default_factory=list)
+    digests: dict[str, datetime] = field(default_factory=dict)
+
+    def end(self, telling: Telling, reason: Reason, *, message: str | None = None, silence: int | None = None) -> None:
+        """Say how a telling ended."""
+        self.verdicts.append(_verdict(telling, reason, message=message, silence=silence))
+
+    def hold(self, telling: Telling, reason: Reason, until: datetime) -> None:
+        """Hold a telling back; what is held back for the same already is not said again."""
+        if (telling.held, telling.until) == (reason, until):
+            self.looks.append(until)
+        else:
+            self.verdicts.append(_verdict(telling, reason, until=until))
+
+
+def _verdict(
+    telling: Telling,
+    reason: Reason,
+    *,
+    until: datetime | None = None,
+    message: str | None = None,
+    silence: int | None = None,
+) -> Verdict:
+    return Verdict(
+        telling=telling.id,
+        alert=telling.alert.id,
+        receiver=telling.receiver,
+        cause=telling.cause,
+        reason=reason,
+        until=until,
+        message=message,
+        silence=silence,
+    )
+
+
+def _look_at(telling: Telling, state: State, now: datetime, found: _Findings) -> None:
+    """End a telling, hold it back, or find it due, in the one order."""
+    receiver = state.receivers.get(telling.receiver)
+    silence = hiding(state.waiting.silences, telling.alert, telling.since, now)
+    if receiver is None or not receiver.destinations:
+        found.end(telling, Reason.NO_ROUTE)
+    elif silence:
+        found.end(telling, Reason.SILENCED, silence=silence.id)
+    elif hold := next(_holds(telling, receiver, now), None):
+        found.hold(telling, *hold)
+    elif window := next(_windows(telling, receiver, state, now), None):
+        found.gathering.append((telling, *window))
+    else:
+        found.due[telling.receiver].append(telling)
+
+
+def _holds(telling: Telling, receiver: Receiver, now: datetime) -> Iterator[tuple[Reason, datetime]]:
+    """Give what holds a telling back at ``now`` whatever else is told, and until when."""
+    if telling.snoozed_until and telling.snoozed_until > now:
+        yield Reason.SNOOZED, telling.snoozed_until
+    quiet = receiver.quiet_until(now, telling.alert.severity)
+    if quiet:
+        yield Reason.QUIET_HOURS, quiet
+
+
+def _windows(telling: Telling, receiver: Receiver, state: State, now: datetime) -> Iterator[tuple[Reason, datetime]]:
+    """Give what a telling gathers for with others, and until when."""
+    digest = _digest_of(telling, receiver)
+    if digest and digest > now:
+        yield Reason.DIGEST, digest
+    if telling.closes and telling.closes > now and not state.windows_elapsed:
+        yield Reason.GROUP_WINDOW, telling.closes
+
+
+def _free_at(name: str, state: State, now: datetime, found: _Findings) -> datetime | None:
+    """Say when a receiver may be sent one more message; None when it may now."""
+    rate = state.receivers[name].rate
+    if rate is None:
+        return None
+    counted = sorted(at for at in found.sent.get(name, ()) if at > now - rate.per)
+    return counted[-rate.most] + rate.per if len(counted) >= rate.most else None
+
+
+def _digest_of(telling: Telling, receiver: Receiver) -> datetime | None:
+    """Say which digest a telling belongs to: the first after it was recorded, however late that is decided."""
+    return next_time(receiver.digest.at, telling.opened, receiver.clocks) if receiver.digest else None
+
+
+# --- Into messages -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """Tellings that go into one message; ``why`` is what its reader must know besides."""
+
+    tellings: tuple[Telling, ...]
+    cause: str
+    about: str
+    why: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """Its place among messages: the gravest alert first."""
+        return min(-tuple(Severity).index(telling.alert.severity) for telling in self.tellings)
+
+    @property
+    def message(self) -> str:
+        """What it is called within its receiver's messages."""
+        return stable_hash("message", self.cause, self.about)
+
+
+def _tell(receiver: Receiver, name: str, state: State, now: datetime, found: _Findings) -> None:
+    """Tell a receiver what is due, urgent first and as much as its rate allows; hold the rest back."""
+    for batch in sorted(_batches(found.due.get(name, ()), receiver, state, now), key=lambda batch: batch.rank):
+        free = _free_at(name, state, now, found)
+        for telling in batch.tellings:
+            if free:
+                found.hold(telling, Reason.RATE, free)
+            else:
+                found.end(telling, Reason.TOLD, message=batch.message)
+        if not free:
+            found.sent.setdefault(name, []).append(now)
+            found.owed += [(batch.rank, owed) for owed in _owed(receiver, name, batch)]
+    _send_empty_digest(receiver, name, state, now, found)
+
+
+def _owed(receiver: Receiver, name: str, batch: _Batch) -> Iterator[Owed]:
+    alerts = tuple(dict.fromkeys(telling.alert.id for telling in batch.tellings))
+    for channel, destination in receiver.destinations:
+        yield Owed(
+            receiver=name,
             channel=channel,
             destination=destination,
-            cause=cause,
-            about=about,
-            alerts=group.alerts,
+            cause=batch.cause,
+            about=batch.about,
+            alerts=alerts,
+            why=batch.why,
         )
-        for channel, destination in destinations.get(group.receiver, ())
-    ]
 
 
-def _verdicts(group: Group, destinations: Mapping[str, Sequence[tuple[str, str]]]) -> list[Verdict]:
-    reason = Reason.TOLD if destinations.get(group.receiver) else Reason.NO_ROUTE
-    return [Verdict(alert=alert, receiver=group.receiver, reason=reason) for alert in group.alerts]
+def _batches(due: Iterable[Telling], receiver: Receiver, state: State, now: datetime) -> Iterator[_Batch]:
+    """Put what waited, or comes late, into one message, what gathered into one for each key, and all else by itself."""
+    waited: list[_Waited] = []
+    together: dict[tuple[str, str], list[Telling]] = defaultdict(list)
+    for telling in due:
+        expected, reason = _expected(telling, receiver)
+        late = _late_by(telling, expected, now)
+        if late and telling.alert.severity is Severity.CRITICAL:
+            yield _alone(telling, why=f"late by {_span(late)}")
+        elif late or reason:
+            waited.append(_Waited(telling, reason, late))
+        elif telling.closes:
+            together["group", telling.key].append(telling)
+        else:
+            together["alert", telling.alert.id].append(telling)
+    if waited:
+        yield _gathered(waited, receiver, state, now)
+    yield from map(_group, together.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Waited:
+    """A telling that was held back for ``reason``, or is ``late``."""
+
+    telling: Telling
+    reason: Reason | None
+    late: timedelta | None
+
+
+def _expected(telling: Telling, receiver: Receiver) -> tuple[datetime, Reason | None]:
+    """Say when a telling was to be told, had we always been there, and what it waited for until then, if it did."""
+    at, reason = max(telling.opened, telling.snoozed_until or telling.opened), None
+    digest = _digest_of(telling, receiver)
+    if digest:
+        at, reason = max(at, digest), Reason.DIGEST
+    at = max(at, telling.closes or at, telling.until or at)
+    quiet = receiver.quiet_until(at, telling.alert.severity)
+    if quiet:
+        at, reason = quiet, reason or Reason.QUIET_HOURS
+    return at, telling.held if telling.held in _GATHERED else reason
+
+
+def _late_by(telling: Telling, expected: datetime, now: datetime) -> timedelta | None:
+    """Say how late a telling is: since it came up, if it was recorded late already; None when it is not."""
+    begun = telling.since if telling.opened - telling.since > LATE else expected
+    return now - begun if now - begun > LATE else None
+
+
+def _alone(telling: Telling, why: str | None = None) -> _Batch:
+    return _Batch(tellings=(telling,), cause=telling.cause, about=telling.alert.id, why=why)
+
+
+def _group(tellings: Sequence[Telling]) -> _Batch:
+    """One alert alone is told as itself, several as their group."""
+    if len({telling.alert.id for telling in tellings}) == 1:
+        return replace(_alone(tellings[0]), tellings=tuple(tellings))
+    about = _name_of(tellings)
+    return _Batch(tellings=tuple(tellings), cause=f"group:{about}", about=about)
+
+
+def _gathered(waited: Sequence[_Waited], receiver: Receiver, state: State, now: datetime) -> _Batch:
+    tellings = tuple(one.telling for one in waited)
+    late = waited[0].late
+    if len({telling.alert.id for telling in tellings}) == 1 and not receiver.digest:
+        why = f"late by {_span(late)}" if late else " · ".join(_why(waited, receiver, state))
+        return replace(_alone(tellings[0], why), tellings=tellings)
+    why = " · ".join(_why(waited, receiver, state))
+    return _Batch(tellings=tellings, cause=f"digest:{_iso(now)}", about=_name_of(tellings), why=why)
+
+
+def _name_of(tellings: Iterable[Telling]) -> str:
+    return stable_hash("group", *sorted(f"{one.id} {one.alert.id} {one.cause} {one.receiver}" for one in tellings))
+
+
+def _iso(now: datetime) -> str:
+    return now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# --- Why ---------------------------------------------------------------------------------------------------------
+
+
+def _why(waited: Sequence[_Waited], receiver: Receiver, state: State) -> Iterator[str]:
+    """Say what the alerts of one message waited for."""
+    reasons = Counter(None if one.late else one.reason for one in waited)
+    if quiet := reasons[Reason.QUIET_HOURS]:
+        yield f"held back in quiet hours: {quiet}"
+    if rated := reasons[Reason.RATE]:
+        yield f"held back by the rate limit{_rate_of(receiver)}: {rated}"
+    if late := reasons[None]:
+        yield f"late, after an outage: {late}"
+    if receiver.digest:
+        yield f"digest · {_sight(state)}"
+
+
+def _rate_of(receiver: Receiver) -> str:
+    rate = receiver.rate
+    return f" of {rate.most} messages in {_span(rate.per)}" if rate else ""
+
+
+def _span(duration: timedelta) -> str:
+    """Write a duration as the configuration does, to the minute from an hour on: ``3h``, ``1h30m``, ``45s``."""
+    seconds = int(duration.total_seconds())
+    hours, minutes, rest = seconds // 3600, seconds % 3600 // 60, seconds % 60
+    parts = [(hours, "h"), (minutes, "m"), (0 if hours else rest, "s")]
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def _sight(state: State) -> str:
+    """Say how much of the sources was seen, and name those that were not."""
+    blind = [source for source in state.waiting.blind if source in state.sources]
+    total = len(state.sources)
+    seen = f"{total - len(blind)} of {total} sources healthy"
+    named = ", ".join(blind[:_BLIND]) + (f" and {len(blind) - _BLIND} more" if len(blind) > _BLIND else "")
+    return f"{seen}; blind: {named}" if blind else seen
+
+
+# --- Digests of nothing ------------------------------------------------------------------------------------------
+
+
+def _digested(state: State) -> list[str]:
+    return [name for name, receiver in state.receivers.items() if receiver.digest and receiver.destinations]
+
+
+def _next_digests(state: State, now: datetime) -> Iterator[datetime]:
+    for name in _digested(state):
+        receiver = state.receivers[name]
+        if receiver.digest and receiver.digest.empty:
+            yield next_time(receiver.digest.at, now, receiver.clocks)
+
+
+def _send_empty_digest(receiver: Receiver, name: str, state: State, now: datetime, found: _Findings) -> None:
+    """Remember that the time for a digest has come and, when there is nothing to tell, tell that, if it is wanted.
+
+    A receiver is first told at the first time after we first saw it. Of several times that passed meanwhile only the
+    last counts.
+    """
+    if receiver.digest is None:
+        return
+    last = state.waiting.digests.get(name)
+    if last is not None and (next_time(receiver.digest.at, last, receiver.clocks) > now):
+        return
+    quiet = receiver.quiet_until(now, Severity.LOW)
+    if last is not None and quiet:
+        found.looks.append(quiet)
+        return
+    found.digests[name] = now
+    mine = {verdict.reason for verdict in found.verdicts if verdict.receiver == name}
+    if last is None or mine - {Reason.DIGEST, Reason.SILENCED} or not receiver.digest.empty:
+        return
+    nothing = _Batch(tellings=(), cause=f"digest:{_iso(now)}", about=stable_hash("digest", name, _iso(now)))
+    why = f"nothing found; {_sight(state)}"
+    found.owed += [(0, owed) for owed in _owed(receiver, name, replace(nothing, why=why))]

@@ -21,6 +21,8 @@ from monitor.cli import (
     replaying,
     reporting,
     serving,
+    silencing,
+    sourcing,
     starting,
     telling,
     trying,
@@ -38,8 +40,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (serving, checking, trying, explaining, replaying, reporting, starting, describing):
+for group in (serving, checking, trying, explaining, replaying, starting, describing):
     app.add_typer(group.commands)
+app.add_typer(sourcing.sources, name="sources")
+app.add_typer(reporting.alerts, name="alerts")
+app.add_typer(silencing.silence, name="silence", help="What nobody wants to hear of for a while: add, list, expire.")
 app.add_typer(telling.receivers, name="receivers", help="Who is told: test.")
 app.add_typer(replaying.archive, name="archive", help="The articles of the last thirty days: export.")
 app.add_typer(burying.dead, name="dead", help="Records that could not be processed: list, show, retry, drop.")

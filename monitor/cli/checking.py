@@ -70,8 +70,9 @@ def _mend(path: Path) -> None:
 
 
 def _check(path: Path) -> list[Problem]:
+    from monitor.ingest.linting import check_sources
     from monitor.notify.proofing import check_templates
-    from monitor.settings import check_settings, kind_of
+    from monitor.settings import check_settings, kind_of, sources_of
     from monitor.watchlists.linting import check_watchlists
 
     # Told by its look first: what is no YAML has no keys, and watchlists have names for most of their mistakes.
@@ -84,6 +85,8 @@ def _check(path: Path) -> list[Problem]:
     if kind == "watchlists":
         return check_watchlists(path, with_notes=True)
     problems, watchlists = check_settings(path, kind, os.environ)
+    if polled := sources_of(path, kind, os.environ):
+        problems += check_sources(*polled)
     problems += check_watchlists(watchlists, with_notes=True) if watchlists else []
     return [*problems, *(check_templates(path.absolute().parent / "templates") if kind == "main" else [])]
 

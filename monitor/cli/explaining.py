@@ -36,7 +36,7 @@ def explain(  # noqa: PLR0913 - options
     as_json: Json = False,
 ) -> None:
     """Tell why a text does or does not match."""
-    from monitor.app import wall_clock
+    from monitor.clock import wall_clock
     from monitor.codec import to_json
     from monitor.matching.explaining import explain as explain_article
     from monitor.showing import explained, page, record
@@ -144,8 +144,8 @@ def _articles(where: str | None, config: Path) -> Iterator[Article]:
     """Give what to count in: what is named, else the archive, else nothing."""
     from contextlib import ExitStack
 
-    from monitor.app import wall_clock
     from monitor.cli.replaying import archived, filed
+    from monitor.clock import wall_clock
 
     with ExitStack() as stack:
         if where:

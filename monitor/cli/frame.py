@@ -47,10 +47,17 @@ def settings_of(config: Path) -> Settings:
 
 @contextmanager
 def opened_store(config: Path) -> Iterator[SqlStore]:
+    """Open the store that a configuration names, and close it behind the command."""
+    with opened(settings_of(config)) as store:
+        yield store
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[SqlStore]:
     """Open the configured store, and close it behind the command."""
     from monitor.store.sql import open_store
 
-    store = open_store(settings_of(config).store)
+    store = open_store(settings.store)
     try:
         yield store
     finally:

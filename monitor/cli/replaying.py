@@ -69,7 +69,7 @@ def backtest(  # noqa: PLR0913 - options
     Nobody is told. With --since, an article of the archive is as old as it was first seen, one of a file as it was
     published; what has no date counts. A line or file that cannot be read is told, and the rest goes on.
     """
-    from monitor.app import wall_clock
+    from monitor.clock import wall_clock
     from monitor.watchlists.loading import load_watchlists
     from monitor.watchlists.versions import load_earlier
 
@@ -106,8 +106,8 @@ def archive_export(
 
     An article is as old as it was first seen. A file is there whole, or not at all.
     """
-    from monitor.app import wall_clock
     from monitor.archive import article_line
+    from monitor.clock import wall_clock
 
     if since is not None and until is not None and until >= since:
         raise typer.BadParameter("--until has to be less than --since, or nothing lies between")
@@ -250,9 +250,9 @@ def _replay(watchlists: Sequence[Watchlist], reading: _Reading, now: datetime, *
     summary, matcher = Summary(), compile_watchlists(watchlists)
     for given in reading.articles:
         matches = matcher.match(given.article, now)
-        summary.add(given.article, matches)
-        for match in matches if as_json else ():
-            say(match_line(match, given.id, given.fields))
+        stories = summary.add(given.article, matches)
+        for match, story in zip(matches, stories, strict=True) if as_json else ():
+            say(match_line(match, given.id, given.fields, story=story))
     lines = summary_lines(summary, [watchlist.header.id for watchlist in watchlists])
     return lines, f"watchlists: {len(watchlists)}, matches: {summary.matches}"
 

@@ -26,7 +26,7 @@ def receivers_test(
     as_json: Json = False,
 ) -> None:
     """Send a test message to every destination of a receiver."""
-    from monitor.app import wall_clock
+    from monitor.clock import wall_clock
     from monitor.codec import to_json
     from monitor.documents import did_you_mean
     from monitor.errors import DeliveryError

@@ -77,7 +77,7 @@ def _tried(paths: Sequence[Path], ids: Sequence[str]) -> list[Suite]:
 def _suites(loaded: Loaded, wanted: frozenset[str] | set[str]) -> Iterator[Suite]:
     from dataclasses import replace
 
-    from monitor.app import wall_clock
+    from monitor.clock import wall_clock
     from monitor.watchlists.examples import try_examples
     from monitor.watchlists.reporting import suites
 

@@ -6,20 +6,21 @@ returns), keeps no timer (the store knows what is due), and sends nothing.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from monitor.alerting.deciding import State, decide, judge_event, judge_match
-from monitor.alerting.stories import story_of
+from monitor.stories.clustering import story_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from monitor.model import DeadLetter, Event, Match, Reason
-    from monitor.ports import AlertStore, Decision, Group, Store
+    from monitor.ports import AlertStore, Decision, Store, Waiting
     from monitor.settings import Alerts
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,8 @@ class Recorder:
         Raises:
             Unavailable: nothing was written; the match comes again.
         """
-        ruling = self._store.record(match, story_of(match), partial(judge_match, match, tree=self._tree), now)
+        judge = partial(judge_match, match, tree=self._tree, now=now)
+        ruling = self._store.record(match, partial(story_of, match), judge, now)
         reason = ruling.reason if ruling else None
         where = {"watchlist": match.watchlist.id, "article": match.article.id}
         log.info("match recorded", **where, reason=reason or "repeated", alert=ruling and ruling.alert)
@@ -50,7 +52,7 @@ class Recorder:
         Raises:
             Unavailable: nothing was written; the event comes again.
         """
-        ruling = self._store.record_event(event, partial(judge_event, event, tree=self._tree), now)
+        ruling = self._store.record_event(event, partial(judge_event, event, tree=self._tree, now=now), now)
         state = ruling.state if ruling else "unchanged"
         log.info("event recorded", rule=event.rule, subject=event.subject, state=event.state, alert=state)
         return ruling.alert if ruling else None
@@ -66,26 +68,45 @@ class Recorder:
 
 
 class Decider:
-    """Decides what is owed to whom. Only one may tick at a time for a store, or they wait for each other."""
+    """Decides what is owed to whom, under these alert settings. ``sources`` are the ids of all that are polled.
 
-    def __init__(self, store: AlertStore, alerts: Alerts) -> None:
+    Only one may tick at a time for a store, or they wait for each other.
+    """
+
+    def __init__(self, store: AlertStore, alerts: Alerts, sources: Iterable[str] = ()) -> None:
         self._store = store
-        self._destinations = {name: receiver.destinations for name, receiver in alerts.receivers.items()}
+        self._receivers = alerts.receivers
+        self._sources = frozenset(sources)
+        rates = (receiver.rate.per for receiver in alerts.receivers.values() if receiver.rate)
+        self._look_back = max(rates, default=timedelta())
+        self._has_looked = False
 
     def tick(self, now: datetime, *, windows_elapsed: bool = False) -> datetime | None:
-        """Write down what is due and return when to look again, None when nothing gathers.
+        """Write down what is due and return when to look again, None when nothing waits.
 
-        An overdue group fires once, at once. With ``windows_elapsed`` every group is due.
+        What is overdue is told once, at once. The first tick looks at all that waits, for the settings may be new.
+        With ``windows_elapsed`` no group waits for its window.
 
         Raises:
             Unavailable: nothing was written; tick again.
         """
 
-        def judge(groups: Sequence[Group]) -> Decision:
-            state = State(groups=groups, destinations=self._destinations, windows_elapsed=windows_elapsed)
+        def judge(waiting: Waiting) -> Decision:
+            state = State(
+                waiting=waiting, receivers=self._receivers, sources=self._sources, windows_elapsed=windows_elapsed
+            )
             return decide(state, now)
 
-        decision = self._store.decide(judge, now, windows_elapsed=windows_elapsed)
+        everything = windows_elapsed or not self._has_looked
+        decision = self._store.decide(judge, now, everything=everything, look_back=self._look_back)
+        self._has_looked = True
         for verdict in decision.verdicts:
-            log.info("alert decided", alert=verdict.alert, receiver=verdict.receiver, reason=verdict.reason)
+            log.info(
+                "alert decided",
+                alert=verdict.alert,
+                receiver=verdict.receiver,
+                cause=verdict.cause,
+                reason=verdict.reason,
+                until=verdict.until and verdict.until.isoformat(),
+            )
         return decision.next_due

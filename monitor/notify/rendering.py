@@ -34,6 +34,7 @@ HTML: Final = "message.html"
 TERMINAL: Final = "terminal.txt"
 OPERATIONS: Final = "operations"
 
+_NOTHING: Final = "nothing found"
 _NO_HEADLINE: Final = "(no headline)"
 _TITLE_LENGTH: Final = 120  # characters of headline in a subject; phones show some 45
 _LINE_LENGTH: Final = 300  # of a headline in the body, of a sentence without marks, of one marked span
@@ -102,7 +103,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """One notification: gravest alert first.
+    """One notification: gravest alert first. A digest of nothing has no reports.
 
     ``why`` is the reason that it was sent; ``title`` the first report's; ``label`` the watchlist's name, or how many
     alerts; ``unshown`` how many alerts are not in ``reports``.
@@ -158,6 +159,8 @@ class Renderer:
 def digest_of(notification: Notification) -> Digest:
     """Choose what is shown of a notification."""
     alerts = sorted(notification.alerts, key=lambda alert: (-_SEVERITIES.index(alert.severity), alert.created))
+    if not alerts:
+        return _nothing(notification)
     shown = tuple(_fitting(_report(alert) for alert in alerts[:_REPORTS]))
     lead = shown[0]
     return Digest(
@@ -168,6 +171,12 @@ def digest_of(notification: Notification) -> Digest:
         reports=shown,
         unshown=len(alerts) - len(shown),
     )
+
+
+def _nothing(notification: Notification) -> Digest:
+    """Say that there is nothing to tell, which is worth a message where one is expected."""
+    why = clean(notification.why or _NOTHING)
+    return Digest(title=_NOTHING, label="digest", why=why, severity=Severity.LOW, reports=(), unshown=0)
 
 
 def _fitting(reports: Iterable[Report]) -> Iterator[Report]:
@@ -191,13 +200,21 @@ def _size(report: Report) -> int:
 
 def _why(notification: Notification, lead: Report) -> str:
     """Say why it was sent: a message's second line."""
+    return " · ".join(_reasons(notification, lead))
+
+
+def _reasons(notification: Notification, lead: Report) -> Iterator[str]:
+    first = notification.cause == "first" or notification.cause.startswith(("group:", "digest:"))
     if len(notification.alerts) > 1:
-        return f"{len(notification.alerts)} alerts"
-    if lead.label == OPERATIONS:
-        return "monitor itself"
-    first = notification.cause == "first" or notification.cause.startswith("group:")
-    reason = "first report" if first else _label(notification.cause)
-    return f"{reason} · likely: spelling" if lead.likely else reason
+        yield f"{len(notification.alerts)} alerts"
+    elif lead.label == OPERATIONS:
+        yield "monitor itself"
+    else:
+        yield "first report" if first else _label(notification.cause)
+        if lead.likely:
+            yield "likely: spelling"
+    if notification.why:
+        yield clean(notification.why)
 
 
 def _report(alert: Alert) -> Report:
@@ -329,6 +346,8 @@ def _data(notification: Notification) -> bytes:
         "created": notification.created,
         "alerts": [_record(alert) for alert in notification.alerts],
     }
+    if notification.why:
+        record["why"] = notification.why
     text = json.dumps(record, ensure_ascii=False, indent=2, default=_instant)
     return (_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n").encode("utf-8", "replace")
 
