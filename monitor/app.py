@@ -10,13 +10,14 @@ import os
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
 from monitor import codec
 from monitor.bus import open_bus
+from monitor.clock import wall_clock
 from monitor.errors import Problems, Unavailable
 from monitor.ingest.polling import Poller
 from monitor.model import Event
@@ -44,11 +45,6 @@ IDLE_RETRIES: Final = timedelta(seconds=30)
 RETENTION: Final = timedelta(days=30)
 KEEP_HOUSE_EVERY: Final = timedelta(hours=1)
 STAGES: Final = ("poll", "match", "notify")
-
-
-def wall_clock() -> datetime:
-    """Return the present instant, aware, in UTC; the only place where the service reads the clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

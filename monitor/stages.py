@@ -21,6 +21,7 @@ from monitor.notify.channels import open_channels
 from monitor.notify.delivering import Deliverer
 from monitor.notify.recording import Decider, Recorder
 from monitor.notify.rendering import Renderer
+from monitor.stories.signing import sign_matches
 
 if TYPE_CHECKING:
     import threading
@@ -57,9 +58,9 @@ class Matching:
         return self.compiled[1]
 
     def match(self, article: Article) -> list[Outgoing]:
-        """Return the article's matches, ready to publish."""
+        """Return the article's matches, signed, ready to publish."""
         begun = time.perf_counter()
-        matches = self.compiled[0].match(article, self.clock())
+        matches = sign_matches(article, self.compiled[0].match(article, self.clock()))
         self.articles += 1
         self.seconds += time.perf_counter() - begun
         self.matches.update(match.watchlist.id for match in matches)
@@ -86,7 +87,7 @@ class Notifying:
         renderer = Renderer(settings.templates)
         channels = open_channels(settings)
         self.recorder = Recorder(self.store, settings.alerts)
-        self.decider = Decider(self.store, settings.alerts)
+        self.decider = Decider(self.store, settings.alerts, (source.id for source in settings.sources))
         self.deliverer = Deliverer(
             self.store,
             channels,

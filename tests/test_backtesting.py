@@ -68,9 +68,9 @@ def test_a_summary_tells_matches_a_day_how_many_are_likely_only_and_the_newest(t
         summary.add(one, matcher.match(one, NOW))
     lines = [visible(line) for line in summary_lines(summary, [one.header.id for one in lists])]
     assert [line.split() for line in (lines[0], lines[1], lines[4])] == [
-        ["articles", "a", "day", "likely", "watchlist"],
-        ["2", "0.5", "1", "ports"],
-        ["0", "0.0", "0", "rain"],
+        ["articles", "stories", "a", "day", "likely", "watchlist"],
+        ["2", "2", "0.5", "1", "ports"],
+        ["0", "0", "0.0", "0", "rain"],
     ]
     assert lines[2].strip() == "2026-11-22  وصل بوتن  «بوتن»"
     assert lines[3].strip() == "2026-11-20  وصلت سفينة إلى ميناء طرطوس  «ميناء طرطوس»"
@@ -83,6 +83,17 @@ def test_a_further_version_of_an_article_counts_once(tmp_path: Path) -> None:
         one = article(1, text)
         summary.add(one, matcher.match(one, NOW))
     assert (summary.matches, len(summary.tallies["ports"].articles), len(summary.tallies["ports"].newest)) == (2, 1, 1)
+
+
+def test_a_story_is_counted_once_whoever_tells_it(tmp_path: Path) -> None:
+    lists = watchlists(tmp_path)
+    summary, matcher = Summary(), compile_watchlists(lists)
+    text = "وصلت سفينة محملة بألفي طن من القمح إلى ميناء طرطوس فجرا وبدأت الرافعات تفريغها"
+    for number in (1, 2):
+        one = article(number, text, days=3 - number)
+        first, *_ = summary.add(one, matcher.match(one, NOW))
+    assert summary.tallies["ports"].stories == {first}
+    assert len(summary.tallies["ports"].articles) == 2
 
 
 def test_a_large_change_is_counted_whole_and_shown_by_its_newest(tmp_path: Path) -> None:
@@ -201,6 +212,7 @@ def test_the_archive_matches_the_same_when_it_is_written_out_and_read_back(fille
     assert (written.returncode, written.stderr) == (0, "articles: 3\n")
     matches = filled.lines("backtest", "--since", "1h")
     assert [match["watchlist"] for match in matches] == ["ports", "ports"]
+    assert len({match["story"] for match in matches}) == 2
     assert filled.lines("backtest", "--articles", str(file)) == matches
     assert [path.name for path in filled.folder.glob(".*")] == []
 

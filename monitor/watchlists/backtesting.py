@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from monitor import codec
 from monitor.matching import compile_watchlists
 from monitor.model import How
+from monitor.stories.clustering import Clustering
+from monitor.stories.signing import sign_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +29,7 @@ NEWEST: Final = 3
 
 
 def match_line(match: Match, article: str | int, fields: Mapping[str, str], **more: object) -> str:
-    """Return one JSON object: watchlist, article, score, evidence.
+    """Return one JSON object: watchlist, article, score, evidence, after what else is to be said.
 
     ``article`` and ``fields`` are the id and the words as they were given; what is quoted is quoted from those.
     """
@@ -59,9 +61,10 @@ def _evidence(one: Evidence, words: str) -> dict[str, object]:
 
 @dataclass(slots=True)
 class Tally:
-    """What one watchlist came to: the ids of its articles, how many are likely only, the newest matches."""
+    """What one watchlist came to: its articles and stories by id, how many are likely only, the newest matches."""
 
     articles: set[str] = field(default_factory=set)
+    stories: set[str] = field(default_factory=set)
     likely: int = 0
     newest: list[Match] = field(default_factory=list)
 
@@ -82,15 +85,19 @@ class Summary:
     first: datetime | None = None
     last: datetime | None = None
     tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    clustering: Clustering = field(default_factory=Clustering)
 
-    def add(self, article: Article, matches: Sequence[Match]) -> None:
-        """Count an article and its matches."""
+    def add(self, article: Article, matches: Sequence[Match]) -> list[str]:
+        """Count an article and its matches; return the story of each."""
         self.articles += 1
         self.matches += len(matches)
         at = when(article)
         self.first, self.last = min(self.first or at, at), max(self.last or at, at)
-        for match in matches:
+        told = [self.clustering.add(match) for match in sign_matches(article, matches)]
+        for match, story in zip(matches, told, strict=True):
             self.tallies[match.watchlist.id].add(match)
+            self.tallies[match.watchlist.id].stories.add(story)
+        return told
 
     @property
     def days(self) -> float:

@@ -6,9 +6,9 @@ What a file may hold at all is found by `loading`; how examples are tried is `ex
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from monitor.clock import wall_clock
 from monitor.errors import Problem, Problems
 from monitor.matching import matches_itself
 from monitor.matching.expressions import Kind
@@ -18,6 +18,7 @@ from monitor.watchlists.loading import load_watchlists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from monitor.documents import Path_
@@ -26,12 +27,8 @@ if TYPE_CHECKING:
     from monitor.watchlists.reading import Place
 
 
-def _wall_clock() -> datetime:
-    return datetime.now(UTC)
-
-
 def check_watchlists(
-    path: Path, clock: Callable[[], datetime] = _wall_clock, *, with_notes: bool = False
+    path: Path, clock: Callable[[], datetime] = wall_clock, *, with_notes: bool = False
 ) -> list[Problem]:
     """Return all that is wrong at ``path`` (a file or a folder), sorted by place; none of it is raised.
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.eval import topics
+from tests.eval import stories, topics
 from tests.eval.pairs import JUDGES, accepted, by_kind, engine, f1, read_pairs, right
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def main() -> None:
     shared = Path(os.environ.get("SHARED", "../shared"))
     if not (shared / "eval").is_dir():
         sys.exit(f"needs the labelled data beside the project: {shared / 'eval'} is not there (set SHARED)")
-    tables = {**_pairs(shared / "eval", errors=options.errors), **_topics(shared, errors=options.errors)}
+    tables = {
+        **_pairs(shared / "eval", errors=options.errors),
+        **_topics(shared, errors=options.errors),
+        **_stories(shared, errors=options.errors),
+    }
     if options.json:
         options.json.write_text(json.dumps(tables, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
@@ -70,6 +74,18 @@ def _topics(shared: Path, *, errors: bool) -> dict[str, dict[str, Row]]:
         for topic, scores in judged.items() if errors else ():
             for line in scores.errors():
                 print(f"  {topic}  {line}")
+    return tables
+
+
+def _stories(shared: Path, *, errors: bool) -> dict[str, dict[str, Row]]:
+    files = {"stories": shared / "eval/stories.tsv", "further stories, judged blind": stories.FURTHER}
+    tables = {}
+    for name, file in files.items():
+        judged = stories.judge(shared, file)
+        tables[name] = stories.figures(judged)
+        _print(name, tables[name])
+        for line in stories.errors(judged) if errors else ():
+            print(f"  {line}")
     return tables
 
 

@@ -1,0 +1,1 @@
+"""Which articles tell the same story, told from their signatures. Pure: no clock, no store, no network."""
