@@ -132,9 +132,12 @@ def _sources(settings: Settings, store: SqlStore) -> Iterator[Finding]:
     for state in states:
         if state.errors:
             detail = f"{state.id} failed {state.errors} times in a row: {state.error}"
-            yield Finding(what="sources", state="warning", detail=detail, remedy="monitor sources")
+            yield Finding(what="sources", state="warning", detail=detail, remedy=f"monitor sources test {state.id}")
+        elif state.silent_since:
+            detail = f"{state.id} has brought nothing new since {state.silent_since:%Y-%m-%d %H:%MZ}"
+            yield Finding(what="sources", state="warning", detail=detail, remedy=f"monitor sources test {state.id}")
     polled = sum(state.last_success is not None for state in states)
-    if not any(state.errors for state in states):
+    if not any(state.errors or state.silent_since for state in states):
         yield Finding(what="sources", state="ok", detail=f"{polled} of {len(states)} polled so far, none failing")
 
 

@@ -112,7 +112,9 @@ def _loosened(value: dict[str, Any]) -> dict[str, Any]:
     if "anyOf" in value:
         return {**value, "anyOf": [_loosened(each) for each in value["anyOf"]]}
     items = value.get("items", {})
-    simple = items.get("type") in {"string", "integer"} or ("$ref" in items and items["$ref"].endswith("Severity"))
+    simple = items.get("type") in {"string", "integer"} or items.get("$ref", "").endswith(("Severity", "QuietHours"))
+    if isinstance(value.get("additionalProperties"), dict):
+        return {**value, "additionalProperties": _loosened(value["additionalProperties"])}
     if value.get("type") == "array" and simple:
         kept = {key: inner for key, inner in value.items() if key == "description"}
         return {**kept, "anyOf": [value, items]}

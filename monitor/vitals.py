@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.consuming import Consuming
     from monitor.ingest.polling import Poller
     from monitor.model import Article, DeadLetter, Event, Match
+    from monitor.ports import SourceState
     from monitor.stages import Matching, Notifying
     from monitor.store.sql import SqlStore
 
@@ -112,6 +113,12 @@ class Vitals:
         articles = [((state.id,), state.articles) for state in states]
         yield Measure("monitor_source_articles", "counter", "Article versions published, ever.", label, articles)
         errors = [((state.id,), state.errors) for state in states]
+        skipped = [((state.id,), state.skipped) for state in states]
+        yield Measure("monitor_source_skipped", "gauge", "What the last poll could not take.", label, skipped)
+        silent = [((state.id,), float(state.silent_since is not None)) for state in states]
+        yield Measure("monitor_source_silent", "gauge", "Whether it is silent for unusually long.", label, silent)
+        overdue = [((state.id,), self._overdue(state)) for state in states if state.next_due]
+        yield Measure("monitor_source_overdue_seconds", "gauge", "How late its next poll is.", label, overdue)
         yield Measure("monitor_source_errors_in_a_row", "gauge", "Polls that failed since one did not.", label, errors)
         succeeded = [((state.id,), state.last_success.timestamp()) for state in states if state.last_success]
         name = "monitor_source_last_success_timestamp_seconds"
@@ -120,6 +127,9 @@ class Vitals:
         yield Measure(
             "monitor_source_last_new_timestamp_seconds", "gauge", "When a poll last brought something.", label, new
         )
+
+    def _overdue(self, state: SourceState) -> float:
+        return max((self.clock() - (state.next_due or self.clock())).total_seconds(), 0.0)
 
     def _matched(self, matching: Matching) -> Iterator[Measure]:
         yield Measure("monitor_watchlists", "gauge", "Watchlists in use.", (), [((), matching.watchlists)])

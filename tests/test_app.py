@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.app import RETENTION, STAGES, App, open_app, wall_clock
+from monitor.app import RETENTION, STAGES, App, open_app
+from monitor.clock import wall_clock
 from monitor.errors import NewerVersion, Problems
 from monitor.ports import Outgoing
 from monitor.settings import load_settings

@@ -23,12 +23,13 @@ COMMANDS = (
     "test",
     "backtest",
     "alerts",
+    "silence",
     "sources",
     "dead",
     "archive",
     "init",
 )
-HEAVY = ("sqlalchemy", "pydantic", "httpx", "kafka", "feedparser", "jinja2", "trafilatura", "alembic", "apscheduler")
+HEAVY = ("sqlalchemy", "pydantic", "protego", "kafka", "feedparser", "jinja2", "trafilatura", "alembic", "apscheduler")
 
 
 def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -53,7 +54,7 @@ assert not loaded, loaded
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     done = run([command, "--help"])
     assert done.returncode == 0
-    assert "Example" in done.stdout or command in {"dead", "archive"}
+    assert "Example" in done.stdout or command in {"dead", "archive", "silence"}
 
 
 @pytest.mark.parametrize(

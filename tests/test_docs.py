@@ -41,7 +41,7 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 def test_every_command_stands_in_the_readme_and_every_one_there_exists() -> None:
     table = README.split("## Commands")[1].split("\n\n")[1]
     named = set(re.findall(r"`(?:monitor )?(\w+)", "\n".join(line.split("|")[1] for line in table.splitlines()[2:])))
-    groups = {"dead", "archive", "receivers"}
+    groups = {"alerts", "dead", "archive", "receivers", "silence", "sources"}
     assert named == commands_of() | {name for group in groups for name in commands_of(group)}
 
 
@@ -72,6 +72,21 @@ def test_the_watchlists_of_the_documents_pass_their_own_examples(tmp_path: Path,
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("sources", blocks("yaml", (ROOT / "docs/sources.md").read_text("utf-8")))
+def test_the_sources_of_the_documents_can_be_used(tmp_path: Path, sources: str) -> None:
+    monitor = Installation(tmp_path / "desk", sources=sources)
+    done = monitor("check", str(monitor.folder / "sources.yaml"))
+    assert (done.returncode, "error" in done.stdout) == (0, False)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_settings_of_the_guide_to_alerting_are_without_fault(tmp_path: Path, number: int) -> None:
+    alerts = blocks("yaml", (ROOT / "docs/alerting.md").read_text("utf-8"))
+    assert len(alerts) == 2
+    done = Installation(tmp_path / "desk", alerts=alerts[number])("check")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_what_is_shipped_has_no_problem() -> None:
     done = subprocess.run(
         [*MONITOR, "check", "--config", str(ROOT / "config/monitor.yaml")],
@@ -85,7 +100,12 @@ def test_what_is_shipped_has_no_problem() -> None:
 
 def test_every_room_has_a_line_in_the_architecture_and_every_line_a_room() -> None:
     rooms = {path.stem for path in (ROOT / "monitor").iterdir() if not path.name.startswith("_")}
-    assert set(re.findall(r"^\| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)) == rooms
+    house, ingest = ARCHITECTURE.split("The rooms of `ingest`")
+    assert set(re.findall(r"^\| `(\w+)` \|", house, re.MULTILINE)) == rooms
+    named = {
+        name for line in re.findall(r"^\| (`.*?) \| ", ingest, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)
+    }
+    assert named == {path.stem for path in (ROOT / "monitor/ingest").glob("[a-z]*.py")}
 
 
 @pytest.mark.parametrize(

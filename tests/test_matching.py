@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from monitor.matching import FILLERS, compile_watchlists, describe, matches_itself
@@ -400,10 +401,15 @@ written = st.lists(
 )
 
 
+DETACHED = re.compile(r"[.!؟?…]\s*\w*ـ\s")
+"""Behind the end of a sentence an article that stands by itself belongs to the next one: a term of both is none."""
+
+
 @given(parts=written, glue=st.sampled_from(["", " "]), kind=st.sampled_from(Kind))
 @settings(deadline=None, max_examples=300)
 def test_every_term_finds_a_text_that_is_only_the_term(parts: list[str], glue: str, kind: Kind) -> None:
     text = " ".join(glue.join(parts).split())
+    assume(not DETACHED.search(text))
     found = evidence(Has(TermSet("t", (Term(text, kind),))), text)
     tokens = tokenize(text)
     assert matches_itself(Term(text, kind)) is bool(tokens)

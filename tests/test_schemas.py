@@ -76,11 +76,21 @@ receivers:
   desk:
     email: {to: desk@example.org}
     slack: {channel: "#levant", token: "${SLACK_TOKEN}"}
-  relay: {apprise: {url: [ntfy://x/y]}, file: ../var/outbox, terminal: true}
+    zone: Asia/Beirut
+    quiet_hours: {from: "23:00", to: "07:00", days: fri}
+    rate: {most: 10, per: 1h}
+  relay:
+    apprise: {url: [ntfy://x/y]}
+    file: ../var/outbox
+    terminal: true
+    quiet_hours: [{from: "23:00", to: "07:00", days: [fri, sat], breakthrough: high}]
+    digest: {at: "0 8 * * *", empty: true}
 route:
   receiver: [desk, relay]
   routes:
-    - {match: {severity: high, labels: {desk: levant}}, receiver: desk, group_wait: 30s}
+    - {match: {severity: high, labels: {desk: levant}}, receiver: desk, group_wait: 30s, continue: true}
+    - match: {watchlist: [a, b], source: c, lang: ar, kind: operations, labels: {desk: [levant, gulf]}}
+      group_by: [severity, label:desk]
 smtp: {host: h, port: 25, tls: none, from: a@example.org}
 """
     sources = "sources: [{id: a, url: https://example.org/rss, interval: 5m, lang: ar, tier: 1, backfill: 24h}]"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.errors import Problems
+from monitor.model import Severity
 from monitor.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -160,8 +161,12 @@ def test_one_channel_name_with_two_tokens_is_a_fault(tmp_path: Path) -> None:
         ("main", MAIN.replace("sources.yaml", "nowhere.yaml"), "nowhere.yaml:1:1: error: no such file"),
         ("sources", SOURCES.replace("inbox,", "in box,"), "sources.yaml:2:10: error: an id is made of letters"),
         ("sources", SOURCES.replace("folder:", "fodler:"), "unknown key 'fodler'; did you mean 'folder'?"),
-        ("sources", "sources:\n  - {id: a}\n", "sources.yaml:2:5: error: a source has either url: (a feed) or folder:"),
-        ("sources", "sources:\n  - {id: a, url: 'ftp://x'}\n", "a feed's url begins with http:// or https://"),
+        (
+            "sources",
+            "sources:\n  - {id: a}\n",
+            "sources.yaml:2:5: error: a source has either url: (a feed), sitemap:, page: or folder:",
+        ),
+        ("sources", "sources:\n  - {id: a, url: 'ftp://x'}\n", "an address begins with http:// or https://"),
         ("sources", SOURCES + SOURCES.splitlines()[1], "sources.yaml:3:10: error: source 'inbox' stands here twice"),
         ("sources", SOURCES.replace("}", ", interval: fast}"), "'fast' is no duration; write it like 30s"),
         (
@@ -183,6 +188,81 @@ def test_one_channel_name_with_two_tokens_is_a_fault(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_told_with_place_and_remedy(tmp_path: Path, part: str, text: str, line: str) -> None:
     assert line in complaint(tmp_path, **{part: text})
+
+
+def alerting(receiver: str = "", route: str = "") -> str:
+    return f"receivers:\n  here:\n    terminal: true\n    {receiver}\nroute:\n  receiver: here\n  {route}\n"
+
+
+@pytest.mark.parametrize(
+    ("receiver", "route", "says"),
+    [
+        ("zone: Beirut", "", "4:11: error: 'Beirut' is no time zone; write it like Asia/Beirut"),
+        ('quiet_hours: {from: "23", to: "07:00"}', "", "4:25: error: '23' is no time of day; write it like"),
+        ('quiet_hours: {from: "23:00", to: "23:00"}', "", "4:18: error: these hours begin when they end; a whole day"),
+        ('quiet_hours: {from: "00:00", to: "24:00"}', "", "4:18: error: these hours never end, so nobody would ever"),
+        ('quiet_hours: {from: "23:00", to: "07:00", days: [friday]}', "", "this should be 'mon', 'tue', 'wed'"),
+        ('quiet_hours: {from: "23:00", to: "07:00", until: x}', "", "unknown key 'until'"),
+        ("rate: {most: 0, per: 1h}", "", "4:18: error: this should be greater than or equal to 1"),
+        ("rate: {most: 3, per: 0s}", "", "4:26: error: a rate is per some time, such as 1h"),
+        ('digest: {at: "daily"}', "", "4:18: error: 'daily' is no cron line of five fields; write minute, hour"),
+        ("", "continue: true", "7:13: error: nothing stands behind the first route; take continue: out"),
+        ("", "group_by: [watchlist, topic]", "'topic' is nothing to group by; known here: watchlist, owner, severity"),
+        ("", "routes: [{match: {kind: fault}}]", "this should be 'watchlist' or 'operations'"),
+    ],
+)
+def test_what_is_wrong_with_when_is_told_with_place_and_remedy(
+    tmp_path: Path, receiver: str, route: str, says: str
+) -> None:
+    assert says in complaint(tmp_path, alerts=alerting(receiver, route))
+
+
+def test_when_a_receiver_may_be_told_is_read_as_it_is_written(tmp_path: Path) -> None:
+    written = """\
+receivers:
+  here:
+    terminal: true
+    zone: Asia/Beirut
+    quiet_hours:
+      - {from: 23:00, to: 07:00}
+      - {from: 12:00, to: 24:00, days: fri, breakthrough: high}
+    rate: {most: 10, per: 1h30m}
+    digest: {at: 0 8 * * *, empty: true}
+route: {receiver: here}
+"""
+    here = load(tmp_path, alerts=written).alerts.receivers["here"]
+    friday_noon = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+    assert here.quiet_until(friday_noon, Severity.MEDIUM) == datetime(2026, 11, 21, 5, tzinfo=UTC), "both, one by one"
+    assert here.quiet_until(friday_noon, Severity.HIGH) is None
+    night = datetime(2026, 11, 20, 22, tzinfo=UTC)
+    assert here.quiet_until(night, Severity.HIGH) == datetime(2026, 11, 21, 5, tzinfo=UTC)
+    assert here.quiet_until(night, Severity.CRITICAL) is None
+    assert here.rate is not None
+    assert (here.rate.most, here.rate.per) == (10, timedelta(minutes=90))
+    assert here.digest is not None
+    assert here.digest.empty
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "dead"),
+    [
+        ("severity: high", "severity: high", True),
+        ("severity: [high, low]", "severity: high, lang: ar", True),
+        ("severity: high", "severity: [high, low]", False),
+        ("severity: high", "lang: ar", False),
+        ("labels: {desk: [levant, gulf]}", "labels: {desk: gulf, shift: night}", True),
+        ("labels: {desk: levant}", "labels: {shift: night}", False),
+        ("", "watchlist: tartus", True),
+        ("kind: operations", "", False),
+    ],
+)
+def test_a_route_that_nothing_comes_to_is_warned_of(tmp_path: Path, before: str, behind: str, dead: bool) -> None:
+    routes = "routes:\n    - match: {{{}}}\n{}    - match: {{{}}}"
+    warned = load(tmp_path / "ends", alerts=alerting(route=routes.format(before, "", behind))).warnings
+    said = ["alerts.yaml:9:7: warning: nothing comes here: the route in line 8 takes all of it; put this one before it"]
+    assert [str(one).rpartition("/")[2][: len(said[0])] for one in warned] == (said if dead else [])
+    goes_on = routes.format(before, "      continue: true\n", behind)
+    assert load(tmp_path / "on", alerts=alerting(route=goes_on)).warnings == ()
 
 
 def test_faults_of_both_files_are_told_at_once(tmp_path: Path) -> None:

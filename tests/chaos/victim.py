@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.app import STAGES, App, wall_clock
+from monitor.app import STAGES, App
 from monitor.bus import open_bus
+from monitor.clock import wall_clock
 from monitor.reloading import load_setup
 from monitor.store.sql import open_store
 
