@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from monitor.consuming import Consuming
-    from monitor.model import Article, DeadLetter, Match
+    from monitor.model import Article, DeadLetter, Edition, Match
     from monitor.ports import Bus
     from monitor.settings import Settings
     from monitor.store.sql import SqlStore
@@ -77,7 +77,7 @@ class App:
     @property
     def consumings(
         self,
-    ) -> tuple[Consuming[Article] | Consuming[Match] | Consuming[Event] | Consuming[DeadLetter], ...]:
+    ) -> tuple[Consuming[Article] | Consuming[Match | Edition] | Consuming[Event] | Consuming[DeadLetter], ...]:
         """Every loop over the bus, in the order of the data's flow."""
         matching = (self.matching.consuming,) if self.matching else ()
         return (*matching, *(self.notifying.consumings if self.notifying else ()))

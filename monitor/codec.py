@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from monitor.errors import NewerVersion, Undecodable
-from monitor.model import Article, DeadLetter, Event, Match
+from monitor.model import Article, DeadLetter, Edition, Event, Match
 from monitor.ports import Outgoing
 
 if TYPE_CHECKING:
     from monitor.ports import Record
 
 HEADER: Final = "record"
-T = TypeVar("T", Article, Match, Event, DeadLetter)
+Published = Article | Match | Edition | Event | DeadLetter
 V = TypeVar("V")
 _KINDS: Final[dict[type, tuple[str, int]]] = {
     Article: ("article", 1),
     Match: ("match", 1),
+    Edition: ("edition", 1),
     Event: ("event", 1),
     DeadLetter: ("dead", 1),
 }
@@ -31,29 +32,31 @@ _encoder = msgspec.json.Encoder()
 _decoders: Final[dict[type, msgspec.json.Decoder[Any]]] = {}
 
 
-def encode(record: Article | Match | Event | DeadLetter) -> Outgoing:
-    """Make a record ready to publish. Articles are keyed by article, matches by watchlist, events by subject."""
+def encode(record: Published) -> Outgoing:
+    """Make a record ready to publish. Articles and editions are keyed by article, matches by watchlist, events by subject."""
     name, version = _KINDS[type(record)]
     return Outgoing(key=_key(record), value=_encoder.encode(record), headers={HEADER: f"{name}/{version}"})
 
 
-def decode(record: Record, kind: type[T]) -> T:
-    """Read a record that should be of ``kind``.
+def decode(record: Record, *kinds: type[V]) -> V:
+    """Read a record that should be of one of these kinds.
 
     Raises:
         NewerVersion: it was written by a newer monitor.
         Undecodable: it is no such record.
     """
-    name, version = _KINDS[kind]
     label = record.headers.get(HEADER, "")
-    found, _, number = label.partition("/")
+    name, _, number = label.partition("/")
     place = f"{record.topic}/{record.partition}@{record.offset}"
-    if found != name or not (number.isascii() and number.isdigit()):
-        raise Undecodable(f"{place}: header {HEADER!r} is {label!r}, expected {name}/{version}")
+    kind = next((kind for kind in kinds if _KINDS[kind][0] == name), None)
+    if kind is None or not (number.isascii() and number.isdigit()):
+        expected = " or ".join("{}/{}".format(*_KINDS[one]) for one in kinds)
+        raise Undecodable(f"{place}: header {HEADER!r} is {label!r}, expected {expected}")
+    version = _KINDS[kind][1]
     if int(number) > version:
         raise NewerVersion(f"{place} holds {label}, this monitor reads up to {name}/{version}: upgrade monitor")
     try:
-        value: T = _decoder(kind).decode(record.value)
+        value: V = _decoder(kind).decode(record.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"{place}: {error}") from error
     return value
@@ -83,12 +86,14 @@ def _decoder(kind: type[V]) -> msgspec.json.Decoder[V]:
     return _decoders[kind]
 
 
-def _key(record: Article | Match | Event | DeadLetter) -> str:
+def _key(record: Published) -> str:
     match record:
         case Article():
             return record.header.id
         case Match():
             return record.watchlist.id
+        case Edition():
+            return record.article.header.id
         case Event():
             return record.subject
         case DeadLetter():

@@ -17,7 +17,7 @@ import structlog
 
 from monitor import codec
 from monitor.errors import BreakerOpen, Lost, NewerVersion, Unavailable, Undecodable
-from monitor.model import Article, DeadLetter, Event, Match
+from monitor.model import DeadLetter, Event
 
 if TYPE_CHECKING:
     import threading
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monitor.ports import Bus, Consumer, Gap, Outgoing, Record
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T", Article, Match, Event, DeadLetter)
+T = TypeVar("T")
 
 TRIES: Final = 3
 IN_A_ROW: Final = 20
@@ -51,7 +51,9 @@ class Breaker:
 
 
 class Consuming(Generic[T]):
-    """One group's work on one topic. ``handle`` gets a decoded record and returns what to publish on ``output``.
+    """One group's work on one topic, which holds records of ``kinds``.
+
+    ``handle`` gets a decoded record and returns what to publish on ``output``.
 
     Handling must be idempotent: a crash before the batch is done repeats it.
     """
@@ -61,14 +63,14 @@ class Consuming(Generic[T]):
         bus: Bus,
         topic: str,
         group: str,
-        kind: type[T],
+        kinds: tuple[type[T], ...],
         handle: Callable[[T], Iterable[Outgoing]],
         *,
         clock: Callable[[], datetime],
         output: str = "",
     ) -> None:
         self.bus, self.topic, self.group = bus, topic, group
-        self.kind: type[T] = kind
+        self.kinds: tuple[type[T], ...] = kinds
         self.handle: Callable[[T], Iterable[Outgoing]] = handle
         self.clock, self.output = clock, output
         self.idle_rounds = self.handled = self.buried = 0
@@ -131,7 +133,7 @@ class Consuming(Generic[T]):
         self.handled += 1
         for attempt in range(1, TRIES + 1):
             try:
-                results = list(self.handle(codec.decode(record, self.kind)))
+                results = list(self.handle(codec.decode(record, *self.kinds)))
             except (NewerVersion, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a record provokes, the next one is handled

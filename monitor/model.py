@@ -48,6 +48,7 @@ class Reason(StrEnum):
     SNOOZED = "snoozed"  # a person does not want to hear of this alert before some time
     SHADOW = "shadow"
     COPY = "copy"  # the story was told already
+    DEVELOPMENT = "development"  # another story joined an alert of the same words; told when its two hours are over
     QUIET_HOURS = "quiet hours"  # waits for the receiver's quiet hours to end
     RATE = "rate"  # the receiver was sent as much as it takes in a time; waits for that time to pass
     DIGEST = "digest"  # waits for the receiver's next digest
@@ -160,7 +161,8 @@ class Signature:
 class Match:
     """One article version satisfied one watchlist. Self-contained but for the full text.
 
-    What older monitors published has no ``signature``.
+    ``watched`` names all that the watchlist looks for and the article mentions, evidence or not: terms, and concepts
+    as ``$name``. What older monitors published has neither ``signature`` nor ``watched``.
     """
 
     watchlist: WatchlistHeader
@@ -169,11 +171,23 @@ class Match:
     evidence: tuple[Evidence, ...]
     matched_at: datetime
     signature: Signature | None = None
+    watched: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What makes a repeat of this match a repeat: (watchlist id, article id, content hash)."""
         return (self.watchlist.id, self.article.id, self.article.content_hash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A later version of an article, with the ids of the watchlists that it satisfies: what it no longer says may be
+    what somebody was told.
+    """
+
+    article: Article
+    watchlists: tuple[str, ...]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +206,26 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """A watchlist's alert for one story, or an operations alert for one (rule, subject). Open, acked, then closed.
+class Edit:
+    """What was found in version ``gone`` of an article is not in its version ``now``, whose headline is ``title``.
 
-    ``matches`` are the story's, oldest first; an operations alert has the ``event`` that raised it instead.
+    ``kind``: the article is still what the watchlist looks for, or is no more.
+    """
+
+    article: str
+    gone: str
+    now: str
+    kind: Literal["changed", "withdrawn"]
+    title: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A watchlist's alert for one story and its developments, or an operations alert for one (rule, subject).
+
+    Open, acked, then closed. ``matches`` are oldest first, ``stories`` the story of each, and ``edits`` what became of
+    them; an operations alert has the ``event`` that raised it instead, and the one that ``cleared`` it.
     """
 
     id: str
@@ -207,7 +237,10 @@ class Alert:
     watchlist: str | None = None
     score: int = 0
     matches: tuple[Match, ...] = ()
+    stories: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
     event: Event | None = None
+    cleared: Event | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,8 +260,8 @@ class Matcher:
 class Notification:
     """One message that is owed to one destination for one cause.
 
-    ``cause`` is ``first``, ``group:<id>`` for several alerts at once, or ``digest:<time>`` for what waited, which may
-    be nothing; ``why`` says what it waited for, and what else its reader must know of.
+    ``cause`` is one of `alerting.causes`, ``group:<id>`` for several alerts at once, or ``digest:<time>`` for what
+    waited, which may be nothing; ``why`` says what it waited for, and what else its reader must know of.
     ``channel`` is email, terminal or file; ``destination`` that channel's target: an address, ``-``, a folder.
     ``id`` is a stable hash of (destination, cause, alert or group): a repeat of the notification has the same.
     """
@@ -248,7 +281,8 @@ class Message:
     """A rendered notification. ``html`` and ``text`` say the same; ``data`` is the notification for programs.
 
     ``terminal`` is written for a colour terminal, ``blocks`` for Slack. ``about`` is the watchlist's id that it is
-    filed under: ``several`` when the alerts are not of one watchlist, ``operations`` when they are of none.
+    filed under: ``several`` when the alerts are not of one watchlist, ``operations`` when they are of none. ``thread``
+    is the id of the message that first told its alert there, if it tells of that one alert again.
     """
 
     id: str
@@ -260,6 +294,7 @@ class Message:
     data: bytes
     date: datetime
     severity: Severity
+    thread: str | None = None
     blocks: tuple[dict[str, Any], ...] = ()
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 from monitor import codec
 from monitor.consuming import Consuming
 from monitor.matching import compile_watchlists
-from monitor.model import Article, DeadLetter, Event, Match
+from monitor.model import Article, DeadLetter, Edition, Event, Match
 from monitor.notify.channels import open_channels
 from monitor.notify.delivering import Deliverer
 from monitor.notify.recording import Decider, Recorder
 from monitor.notify.rendering import Renderer
+from monitor.stories.editing import edition_of
 from monitor.stories.signing import sign_matches
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Matching:
         self.articles = 0
         self.seconds = 0.0
         self.matches: Counter[str] = Counter()
-        self.consuming = Consuming(bus, "articles", "matcher", Article, self.match, clock=clock, output="matches")
+        self.consuming = Consuming(bus, "articles", "matcher", (Article,), self.match, clock=clock, output="matches")
 
     def use(self, watchlists: Sequence[Watchlist]) -> None:
         """Take these watchlists from the next article on; they are compiled before anything changes."""
@@ -58,13 +59,14 @@ class Matching:
         return self.compiled[1]
 
     def match(self, article: Article) -> list[Outgoing]:
-        """Return the article's matches, signed, ready to publish."""
+        """Return the article's matches, signed, and of an edit what became of it, ready to publish."""
         begun = time.perf_counter()
         matches = sign_matches(article, self.compiled[0].match(article, self.clock()))
         self.articles += 1
         self.seconds += time.perf_counter() - begun
         self.matches.update(match.watchlist.id for match in matches)
-        return [codec.encode(match) for match in matches]
+        edition = edition_of(article, matches, self.clock())
+        return [*map(codec.encode, matches), *([codec.encode(edition)] if edition else [])]
 
 
 class Notifying:
@@ -76,10 +78,11 @@ class Notifying:
         self.attempts: Counter[tuple[str, str]] = Counter()
         self.renderer: Renderer | None = None
         self.use(settings)
+        found: tuple[type[Match | Edition], ...] = (Match, Edition)
         self.consumings = (
-            Consuming(bus, "matches", "notifier", Match, self._record_match, clock=clock),
-            Consuming(bus, "events", "notifier-events", Event, self._record_event, clock=clock),
-            Consuming(bus, "dead", "notifier-dead", DeadLetter, self._file_dead, clock=clock),
+            Consuming(bus, "matches", "notifier", found, self._record, clock=clock),
+            Consuming(bus, "events", "notifier-events", (Event,), self._record_event, clock=clock),
+            Consuming(bus, "dead", "notifier-dead", (DeadLetter,), self._file_dead, clock=clock),
         )
 
     def use(self, settings: Settings) -> None:
@@ -127,8 +130,11 @@ class Notifying:
             self.attempts[attempt.notification.channel, attempt.outcome] += 1
         return attempt is not None
 
-    def _record_match(self, match: Match) -> tuple[Outgoing, ...]:
-        self.recorder.record(match, self.clock())
+    def _record(self, record: Match | Edition) -> tuple[Outgoing, ...]:
+        if isinstance(record, Match):
+            self.recorder.record(record, self.clock())
+        else:
+            self.recorder.record_edition(record, self.clock())
         return ()
 
     def _record_event(self, event: Event) -> tuple[Outgoing, ...]:

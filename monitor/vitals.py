@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from monitor.consuming import Consuming
     from monitor.ingest.polling import Poller
-    from monitor.model import Article, DeadLetter, Event, Match
+    from monitor.model import Article, DeadLetter, Edition, Event, Match
     from monitor.ports import SourceState
     from monitor.stages import Matching, Notifying
     from monitor.store.sql import SqlStore
@@ -46,7 +46,7 @@ class Vitals:
 
     store: SqlStore
     clock: Callable[[], datetime]
-    consumings: Sequence[Consuming[Article] | Consuming[Match] | Consuming[Event] | Consuming[DeadLetter]]
+    consumings: Sequence[Consuming[Article] | Consuming[Match | Edition] | Consuming[Event] | Consuming[DeadLetter]]
     poller: Poller | None = None
     matching: Matching | None = None
     notifying: Notifying | None = None

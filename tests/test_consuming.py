@@ -37,7 +37,7 @@ def article(name: str) -> Article:
 
 
 def consuming(bus: Bus, handle: Callable[[Article], Iterable[Outgoing]]) -> Consuming[Article]:
-    return Consuming(bus, "articles", "matcher", Article, handle, clock=lambda: NOW, output="matches")
+    return Consuming(bus, "articles", "matcher", (Article,), handle, clock=lambda: NOW, output="matches")
 
 
 def forwarding(seen: list[str]) -> Callable[[Article], list[Outgoing]]:

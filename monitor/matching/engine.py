@@ -139,7 +139,11 @@ class Matcher:
         reads = [piece.read(there, words) for piece, there in zip(pieces, places, strict=True)]
         reader = Reader(self._phrases, reads)
         readings = ((one.watchlist, reader.evaluate(one.watchlist.clause)) for one in wanted)
-        return [_match(watchlist, article.header, now, found) for watchlist, found in readings if found is not None]
+        return [
+            _match(watchlist, article.header, now, found, tuple(dict.fromkeys(reader.watched(watchlist.clause))))
+            for watchlist, found in readings
+            if found is not None
+        ]
 
     def open(self, article: Article) -> Reader:
         """Look every word of an article up, for clauses that no watchlist need have."""
@@ -355,8 +359,17 @@ def _fits(only: Only, header: Header) -> bool:
     )
 
 
-def _match(watchlist: Watchlist, header: Header, now: datetime, evidence: tuple[Evidence, ...]) -> Match:
-    return Match(watchlist=watchlist.header, article=header, score=score(evidence), evidence=evidence, matched_at=now)
+def _match(
+    watchlist: Watchlist, header: Header, now: datetime, evidence: tuple[Evidence, ...], watched: tuple[str, ...]
+) -> Match:
+    return Match(
+        watchlist=watchlist.header,
+        article=header,
+        score=score(evidence),
+        evidence=evidence,
+        matched_at=now,
+        watched=watched,
+    )
 
 
 # --- Chunks -------------------------------------------------------------------------------------------------------

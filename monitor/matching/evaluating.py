@@ -161,6 +161,32 @@ class Reader:
 
     # --- Sets
 
+    def watched(self, clause: Clause) -> Iterator[str]:
+        """Name what of a clause stands in the article, wherever: each term, or the concept that it belongs to."""
+        match clause:
+            case Has(terms=terms):
+                yield from self._watched(terms)
+            case Near(operands=operands):
+                for operand in operands:
+                    yield from self._watched(operand)
+            case AtLeast(clauses=clauses):
+                for one in clauses:
+                    yield from self.watched(one)
+            case Without():
+                return
+
+    def _watched(self, terms: TermSet) -> Iterator[str]:
+        """Name what is mentioned of a set; what a concept calls by different words is one thing."""
+        if terms.label.startswith("$"):
+            if any(self.mentions(terms, read) for read in self._reads):
+                yield terms.label
+            return
+        own = {term.text for term in terms.terms}
+        for read in self._reads:
+            yield from (spot.term.text for spot in self.mentions(terms, read) if spot.term.text in own)
+        for nested in terms.sets:
+            yield from self._watched(nested)
+
     def found(self, terms: TermSet) -> list[tuple[Spot, Evidence]]:
         """List every mention of a set in the article, the weak ones too, each with itself as evidence."""
         return [

@@ -1,0 +1,68 @@
+"""Why somebody is told of an alert: the causes, as they are stored and as people read them.
+
+A cause is told once for each alert and receiver. Does not decide who is told.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIRST: Final = "first"
+DEVELOPMENTS: Final = "developments"
+RESOLVED: Final = "resolved"
+STEPS: Final = (5, 10, 20, 50, 100, 200, 500, 1_000)
+"""Sources whose reports of a story are worth another message."""
+
+_GROWTH, _TERM, _TIER1, _CHANGED, _WITHDRAWN = "growth", "term", "tier1", "changed", "withdrawn"
+_WORDS: Final = {FIRST: "first report", DEVELOPMENTS: "developments", RESOLVED: "recovered"}
+
+
+def growth(before: int, now: int) -> str | None:
+    """Return the cause for the highest step that so many sources have reached, and fewer had not."""
+    reached = [step for step in STEPS if before < step <= now]
+    return f"{_GROWTH}:{reached[-1]}" if reached else None
+
+
+def new_term(term: str) -> str:
+    """Return the cause for a watched term, or a concept (``$name``), that is new to an alert."""
+    return f"{_TERM}:{term}"
+
+
+def first_tier(source: str) -> str:
+    """Return the cause for the first source of tier 1."""
+    return f"{_TIER1}:{source}"
+
+
+def changed(content_hash: str) -> str:
+    """Return the cause for a version that says otherwise what was told."""
+    return f"{_CHANGED}:{content_hash}"
+
+
+def withdrawn(content_hash: str) -> str:
+    """Return the cause for a version that says no more what was told."""
+    return f"{_WITHDRAWN}:{content_hash}"
+
+
+def parted(cause: str) -> tuple[str, str]:
+    """Part a cause into its kind and what it is about: ``("growth", "5")``, ``("first", "")``."""
+    kind, _, about = cause.partition(":")
+    return kind, about
+
+
+def words(cause: str) -> str:
+    """Say a cause to its reader."""
+    match parted(cause):
+        case (kind, about) if kind == _GROWTH:
+            step = int(about)
+            before = max((one for one in STEPS if one < step), default=1)
+            return f"+{step - before} sources"
+        case (kind, about) if kind == _TERM:
+            return f"new term: {about.removeprefix('$')}"
+        case (kind, about) if kind == _TIER1:
+            return f"first tier-1 source: {about}"
+        case (kind, _) if kind == _CHANGED:
+            return "changed since it was told"
+        case (kind, _) if kind == _WITHDRAWN:
+            return "withdrawn"
+        case _:
+            return _WORDS.get(cause, cause)
