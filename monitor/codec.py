@@ -33,7 +33,7 @@ _decoders: Final[dict[type, msgspec.json.Decoder[Any]]] = {}
 
 
 def encode(record: Published) -> Outgoing:
-    """Make a record ready to publish. Articles and editions are keyed by article, matches by watchlist, events by subject."""
+    """Make a record ready to publish. Articles and editions are keyed by article, matches by watchlist."""
     name, version = _KINDS[type(record)]
     return Outgoing(key=_key(record), value=_encoder.encode(record), headers={HEADER: f"{name}/{version}"})
 

@@ -181,8 +181,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """A later version of an article, with the ids of the watchlists that it satisfies: what it no longer says may be
-    what somebody was told.
+    """A later version of an article, with the ids of the watchlists that it satisfies.
+
+    What it no longer says may be what somebody was told.
     """
 
     article: Article

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from monitor.model import Alert, DeadLetter, Event, Match, Matcher, Message, Notification, Reason, Signature
+    from monitor.model import (
+        Alert,
+        DeadLetter,
+        Edit,
+        Edition,
+        Event,
+        Match,
+        Matcher,
+        Message,
+        Notification,
+        Reason,
+        Signature,
+    )
 
 TOPICS: Final = ("articles", "matches", "events", "dead")
 SHARDS: Final = 64
@@ -278,51 +290,99 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """A story as the store knows it: ``alert`` is the one that told it, if any did, snoozed until ``snoozed_until``.
+class Standing:
+    """An alert that a match may join: it is about news of ``begun``, opened at ``created``, snoozed or not.
 
-    ``hidden`` are the receivers who were not told because of a silence. ``silences`` are those that stand.
+    ``sources`` reported it, ``watched`` is what they mentioned of what the watchlist looks for, ``tier1`` says whether
+    one of them is of tier 1. ``aware`` are the receivers who were or will be told, ``hidden`` those whom a silence kept
+    from it.
     """
 
     id: str
-    alert: str | None = None
+    begun: datetime
+    created: datetime
     snoozed_until: datetime | None = None
+    sources: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
+    tier1: bool = False
+    aware: frozenset[str] = frozenset()
     hidden: Mapping[str, Silence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A story as the store knows it: ``alert`` is the one that tells it, if any does.
+
+    If none does, ``near`` are the newest of its watchlist's that are not closed and about news of the same hours.
+    ``silences`` are those that stand.
+    """
+
+    id: str
+    alert: Standing | None = None
+    near: tuple[Standing, ...] = ()
     silences: tuple[Silence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToTell:
+    """A receiver who is to be told of an alert for a cause."""
+
+    routed: Routed
+    cause: str = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What recording a match comes to: the alert that it opens or joins, and whom that is to be told for ``causes``.
+    """What recording a match comes to: the alert that it opens or joins, and who is to be told of that.
 
     ``since`` is when it came up. ``silence`` is the one that hides the match.
     """
 
     reason: Reason
     alert: str | None = None
-    routed: tuple[Routed, ...] = ()
-    causes: tuple[str, ...] = ("first",)
+    tell: tuple[ToTell, ...] = ()
     since: datetime | None = None
     silence: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A version of an article that joined an alert, and the receivers who were told of that."""
+
+    match: Match
+    alert: str
+    told: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditRuling:
+    """What an edition does to what was recorded of its article for one alert, and who is to be told."""
+
+    alert: str
+    edit: Edit
+    tell: tuple[ToTell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastAlert:
-    """The newest operations alert of a (rule, subject); ``changed`` is the instant of the event that set its state."""
+    """The newest operations alert of a (rule, subject); ``changed`` is the instant of the event that set its state.
+
+    ``told`` are the receivers who were told of it.
+    """
 
     id: str
     state: Literal["open", "acked", "closed"]
     changed: datetime
+    told: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRuling:
-    """What recording an event comes to: this alert takes this state. ``routed`` is whom an opened one is for."""
+    """What recording an event comes to: this alert takes this state, and who is to be told."""
 
     alert: str
     state: Literal["open", "closed"]
-    routed: tuple[Routed, ...] = ()
-    causes: tuple[str, ...] = ("first",)
+    tell: tuple[ToTell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -527,6 +587,14 @@ class AlertStore(Protocol):
         self, event: Event, judge: Callable[[LastAlert | None], EventRuling | None], now: datetime
     ) -> EventRuling | None:
         """Write what ``judge`` makes of an event, given the newest alert of its (rule, subject)."""
+
+    def record_edition(
+        self, edition: Edition, judge: Callable[[Recorded], EditRuling | None], now: datetime
+    ) -> tuple[EditRuling, ...]:
+        """Write what ``judge`` makes of an edition, given each alert's newest other version of its article.
+
+        What an edit took away once is not judged again. Pure as in `record`.
+        """
 
     def decide(
         self,

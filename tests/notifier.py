@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import DeliveryError
-from monitor.model import Alert, Evidence, How, Match, Matcher, Mention, Severity, Status
+from monitor.model import Alert, Article, Edition, Evidence, How, Match, Matcher, Mention, Severity, Status
 from monitor.notify.delivering import Deliverer
 from monitor.notify.recording import Decider, Recorder
 from monitor.ports import Silence
+from monitor.stories.signing import sign_matches
 from tests.samples import a_match, a_message, watchlist
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Simulation:
     def record(self, match: Match) -> None:
         """Record a match now."""
         self.parts[0].record(match, self.now)
+
+    def record_edition(self, edition: Edition) -> None:
+        """Record a later version of an article now."""
+        self.parts[0].record_edition(edition, self.now)
 
     def record_event(self, event: Event) -> None:
         """Record an event now."""
@@ -174,10 +179,21 @@ def a_report(at: datetime, words: dict[str, Any]) -> Match:
     match = a_match(article, words.get("version", "v1"), on=listed, source=words.get("source", "agency"))
     first_seen = words.get("first_seen", at)
     header = replace(match.article, first_seen=first_seen, revision=words.get("revision", 1), lang=words.get("lang"))
+    header = replace(header, tier=words.get("tier"))
     evidence = match.evidence
     if "text" in words:
         evidence = tuple(_found(words["text"], term) for term in _each(words["found"]))
-    return replace(match, article=header, evidence=evidence, matched_at=at)
+    made = replace(match, article=header, evidence=evidence, watched=tuple(words.get("watched", ())), matched_at=at)
+    if not words.get("signed"):
+        return made
+    (signed,) = sign_matches(Article(header=replace(header, titled=False), text=words["text"]), [made])
+    return signed
+
+
+def an_edition(at: datetime, words: dict[str, Any]) -> Edition:
+    """Make a later version of an article, with the watchlists that it still satisfies."""
+    article = replace(a_match(words["article"], words["version"]).article, revision=2, title="", first_seen=at)
+    return Edition(article=Article(header=article, text=words["text"]), watchlists=tuple(words.get("still", ())), at=at)
 
 
 def _found(text: str, term: str) -> Evidence:

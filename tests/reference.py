@@ -37,10 +37,17 @@ class Reference:
     def match(self, article: Article, now: datetime) -> list[Match]:
         """Hold an article against every watchlist; ``only`` and ``expires`` are not looked at."""
         reader = Reader(self._phrases, [read_whole(one, self._vocabulary) for one in read_article(article)])
-        found = ((one.header, reader.evaluate(one.clause)) for one in self._watchlists)
+        found = ((one, reader.evaluate(one.clause)) for one in self._watchlists)
         return [
-            Match(watchlist=header, article=article.header, score=score(held), evidence=held, matched_at=now)
-            for header, held in found
+            Match(
+                watchlist=one.header,
+                article=article.header,
+                score=score(held),
+                evidence=held,
+                matched_at=now,
+                watched=tuple(dict.fromkeys(reader.watched(one.clause))),
+            )
+            for one, held in found
             if held is not None
         ]
 

@@ -1,169 +1,18 @@
-"""What a match, an event and a due group come to: pure rules, each instant an argument."""
+"""What is due and what is held back until when: pure rules, each instant an argument."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import pytest
-
-from monitor.alerting.deciding import State, came_up, decide, judge_event, judge_match
-from monitor.model import Alert, Event, Match, Matcher, Reason, Severity, Status
+from monitor.alerting.deciding import State, decide
+from monitor.model import Alert, Reason, Severity
 from monitor.ports import (
     Decision,
-    EventRuling,
-    LastAlert,
     Owed,
-    Routed,
-    Ruling,
-    Silence,
-    Story,
     Telling,
     Waiting,
 )
-from monitor.settings import Route
-from tests.samples import NOW, a_match, after, alert_settings, an_event, watchlist
-
-TREE = Route.model_validate({"receiver": "desk", "routes": [{"match": {"severity": "low"}, "group_wait": "30s"}]})
-EARLIER, LATER = after(seconds=-1), after(seconds=1)
-SHADOW = watchlist(status=Status.SHADOW)
-SILENCE = Silence(id=7, matcher=Matcher(watchlist=("tartus",)), author="layla", comment="", created=NOW, expires=LATER)
-NEW, TOLD = Story(id="s1"), Story(id="s1", alert="told-before")
-SILENCED = replace(NEW, silences=(SILENCE,))
-SNOOZED = replace(TOLD, snoozed_until=LATER)
-
-
-# --- Matches ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("match", "story", "reason"),
-    [
-        pytest.param(a_match(), NEW, Reason.TOLD, id="the first report of a story is told"),
-        pytest.param(a_match(version="v2"), TOLD, Reason.COPY, id="a story is told once"),
-        pytest.param(
-            a_match(held=Reason.BASELINE), NEW, Reason.BASELINE, id="back issues of a new source are not told"
-        ),
-        pytest.param(a_match(held=Reason.OLD), NEW, Reason.OLD, id="what is older than max_age is not told"),
-        pytest.param(a_match(on=SHADOW), NEW, Reason.SHADOW, id="a shadow watchlist tells nobody"),
-        pytest.param(a_match(), SILENCED, Reason.SILENCED, id="what a silence is about is not told"),
-        pytest.param(a_match(on=watchlist("hmeimim")), SILENCED, Reason.TOLD, id="another watchlist is told"),
-        pytest.param(a_match(version="v2"), SNOOZED, Reason.SNOOZED, id="a snoozed alert is left alone"),
-        pytest.param(a_match(held=Reason.OLD), SILENCED, Reason.OLD, id="old comes before silenced"),
-        pytest.param(a_match(), replace(SNOOZED, silences=(SILENCE,)), Reason.SILENCED, id="before snoozed"),
-        pytest.param(a_match(on=SHADOW), SILENCED, Reason.SILENCED, id="silenced comes before shadow"),
-        pytest.param(a_match(on=SHADOW), SNOOZED, Reason.SNOOZED, id="snoozed comes before shadow"),
-        pytest.param(a_match(on=SHADOW, held=Reason.OLD), NEW, Reason.OLD, id="old comes before shadow"),
-        pytest.param(a_match(on=SHADOW), TOLD, Reason.SHADOW, id="shadow comes before copy"),
-        pytest.param(a_match(held=Reason.BASELINE), TOLD, Reason.BASELINE, id="baseline comes before copy"),
-    ],
-)
-def test_a_match_is_held_back_for_the_first_reason_in_the_one_order(match: Match, story: Story, reason: Reason) -> None:
-    assert judge_match(match, story, TREE, NOW).reason is reason
-
-
-def test_a_told_match_opens_an_alert_for_the_receivers_of_its_route() -> None:
-    ruling = judge_match(a_match(on=watchlist(severity=Severity.LOW)), NEW, TREE, NOW)
-    assert ruling.routed == (Routed("desk", timedelta(seconds=30), "watchlist watchlist=tartus", (0,)),)
-    assert ruling.alert
-    assert ruling.alert != "told-before"
-
-
-def test_a_copy_joins_the_alert_of_its_story_and_tells_nobody_again() -> None:
-    assert judge_match(a_match(), TOLD, TREE, NOW) == Ruling(reason=Reason.COPY, alert="told-before", since=NOW)
-
-
-def test_a_match_that_is_held_back_has_no_alert() -> None:
-    assert judge_match(a_match(held=Reason.OLD), TOLD, TREE, NOW) == Ruling(reason=Reason.OLD)
-
-
-def test_a_match_that_no_route_takes_still_opens_an_alert_and_says_why_nobody_was_told() -> None:
-    ruling = judge_match(a_match(), NEW, Route(), NOW)
-    assert (ruling.reason, ruling.routed, bool(ruling.alert)) == (Reason.NO_ROUTE, (), True)
-
-
-# --- Events ----------------------------------------------------------------------------------------------------------
-
-OPEN = LastAlert(id="o1", state="open", changed=NOW)
-ACKED = LastAlert(id="o1", state="acked", changed=NOW)
-CLOSED = LastAlert(id="o1", state="closed", changed=NOW)
-
-
-@pytest.mark.parametrize(
-    ("event", "last", "state"),
-    [
-        pytest.param(an_event(NOW), None, "open", id="the first one opens"),
-        pytest.param(an_event(LATER), OPEN, None, id="a fault that stands is not told again"),
-        pytest.param(an_event(LATER), ACKED, None, id="nor is one that somebody has taken on"),
-        pytest.param(an_event(LATER), CLOSED, "open", id="a fault that comes back opens anew"),
-        pytest.param(an_event(NOW), CLOSED, None, id="an event heard before opens nothing"),
-        pytest.param(an_event(EARLIER), CLOSED, None, id="a raise from before the recovery is a repeat"),
-        pytest.param(an_event(LATER, cleared=True), OPEN, "closed", id="recovery closes"),
-        pytest.param(an_event(NOW, cleared=True), OPEN, "closed", id="also at the same instant"),
-        pytest.param(an_event(LATER, cleared=True), ACKED, "closed", id="recovery closes an acked one"),
-        pytest.param(an_event(EARLIER, cleared=True), OPEN, None, id="an older recovery does not close a newer fault"),
-        pytest.param(an_event(LATER, cleared=True), CLOSED, None, id="what is closed stays closed"),
-        pytest.param(an_event(NOW, cleared=True), None, None, id="recovery of what never failed is nothing"),
-    ],
-)
-def test_an_event_changes_its_alert(event: Event, last: LastAlert | None, state: str | None) -> None:
-    ruling = judge_event(event, last, TREE, NOW)
-    assert (ruling and ruling.state) == state
-
-
-def test_a_raised_event_is_routed_and_a_cleared_one_tells_nobody() -> None:
-    raised = judge_event(an_event(NOW, severity=Severity.LOW), None, TREE, NOW)
-    assert raised is not None
-    assert raised.routed == (Routed("desk", timedelta(seconds=30), "operations watchlist=source failing", (0,)),)
-    assert judge_event(an_event(LATER, cleared=True), OPEN, TREE, NOW) == EventRuling(alert="o1", state="closed")
-
-
-# --- Silences --------------------------------------------------------------------------------------------------------
-
-
-def test_what_a_silence_hides_opens_an_alert_that_waits_to_be_decided() -> None:
-    ruling = judge_match(a_match(), SILENCED, TREE, NOW)
-    assert (ruling.silence, bool(ruling.alert), [one.receiver for one in ruling.routed]) == (7, True, ["desk"])
-
-
-HIDDEN = replace(TOLD, hidden={"desk": SILENCE})
-
-
-@pytest.mark.parametrize(
-    ("match", "reason", "told"),
-    [
-        pytest.param(a_match(version="v2"), Reason.COPY, (), id="more of what it was about stays hidden"),
-        pytest.param(a_match(on=watchlist("other")), Reason.TOLD, ("desk",), id="what it was not about is told"),
-    ],
-)
-def test_a_story_that_a_silence_hid_is_told_when_something_else_is_reported_of_it(
-    match: Match, reason: Reason, told: tuple[str, ...]
-) -> None:
-    ruling = judge_match(match, HIDDEN, TREE, after(days=1))
-    assert (ruling.reason, ruling.alert) == (reason, "told-before")
-    assert tuple(one.receiver for one in ruling.routed) == told
-
-
-# --- Late ------------------------------------------------------------------------------------------------------------
-
-
-def test_what_comes_more_than_an_hour_late_gathers_with_all_that_does() -> None:
-    (punctual,) = judge_match(a_match(), NEW, TREE, after(hours=1)).routed
-    (late,) = judge_match(a_match(), NEW, TREE, after(hours=1, seconds=1)).routed
-    assert (punctual.key, punctual.group_wait) == ("watchlist watchlist=tartus", timedelta())
-    assert (late.key, late.group_wait) == ("late", timedelta(minutes=1))
-
-
-def test_what_is_critical_is_told_at_once_however_late() -> None:
-    critical = a_match(on=watchlist(severity=Severity.CRITICAL))
-    (routed,) = judge_match(critical, NEW, TREE, after(days=1)).routed
-    assert routed.group_wait == timedelta()
-
-
-def test_an_edit_of_an_old_article_is_as_late_as_it_was_matched() -> None:
-    edit = replace(a_match(first_seen=after(days=-3), revision=2), matched_at=NOW)
-    assert came_up(edit) == NOW
-    assert came_up(a_match(first_seen=after(days=-3))) == after(days=-3)
-
+from tests.samples import NOW, a_match, after, alert_settings
 
 # --- What is due -----------------------------------------------------------------------------------------------------
 

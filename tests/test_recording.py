@@ -202,7 +202,8 @@ def test_a_fault_is_told_once_and_closed_by_recovery(store: SqlStore) -> None:
     assert recorder.record_event(an_event(after(hours=1), cleared=True), after(hours=1)) == opened
     decider.tick(after(hours=1))
     (report,) = store.alerts()
-    assert (report.alert.state, len(report.told)) == ("closed", 1)
+    assert (report.alert.state, report.alert.cleared) == ("closed", an_event(after(hours=1), cleared=True))
+    assert [one.cause for one in report.told] == ["first", "resolved"]
 
 
 def test_events_that_come_again_after_a_crash_change_nothing(store: SqlStore) -> None:

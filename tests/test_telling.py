@@ -1,7 +1,8 @@
 """Whom the notifier tells of what, and when: the cases of ``data/telling``, over a real store and simulated time.
 
 A case says by whose clocks its times are, the settings, what happens at which moment (``at``) and what is heard
-(``want``). What is still held back at the end stands under ``held``, what ended untold under ``never``.
+(``want``), ``for`` which cause if it is not the first. What is still held back at the end stands under ``held``, what
+ended untold under ``never``.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from monitor.ports import SourceState
 from monitor.settings import Alerts
 from monitor.store import SqlStore, open_store
 from monitor.store.schema import tellings
-from tests.notifier import Simulation, a_report, a_silence
+from tests.notifier import Simulation, a_report, a_silence, an_edition
 from tests.samples import an_event
 
 FOLDER = Path(__file__).parent / "data/telling"
@@ -74,6 +75,8 @@ class Play:
         match name:
             case "report":
                 self.simulation.record(a_report(at, words if isinstance(words, dict) else {"article": words}))
+            case "edition":
+                self.simulation.record_edition(an_edition(at, words))
             case "fault":
                 self.simulation.record_event(an_event(at))
             case "recovery":
@@ -104,6 +107,7 @@ class Play:
         found = []
         for one in self.simulation.heard:
             line: dict[str, Any] = {"at": self.local(one.at), "to": one.receiver, "tells": list(one.tells)}
+            line |= {} if one.cause.startswith(("first", "group:", "digest:")) else {"for": one.cause}
             found.append(line | ({"why": one.why} if one.why else {}))
         return found
 

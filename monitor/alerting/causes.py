@@ -5,6 +5,7 @@ A cause is told once for each alert and receiver. Does not decide who is told.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 FIRST: Final = "first"
@@ -12,6 +13,9 @@ DEVELOPMENTS: Final = "developments"
 RESOLVED: Final = "resolved"
 STEPS: Final = (5, 10, 20, 50, 100, 200, 500, 1_000)
 """Sources whose reports of a story are worth another message."""
+
+TOGETHER: Final = timedelta(hours=2)
+"""How long a further story that says the same words joins an alert, before and after the news of that."""
 
 _GROWTH, _TERM, _TIER1, _CHANGED, _WITHDRAWN = "growth", "term", "tier1", "changed", "withdrawn"
 _WORDS: Final = {FIRST: "first report", DEVELOPMENTS: "developments", RESOLVED: "recovered"}

@@ -1,9 +1,9 @@
-"""What a match or an event leads to, and what is due to be told: pure functions over what the store remembers.
+"""What is due to be told: a pure function over what the store remembers.
 
-Holding back has one order: baseline/old, silenced, snoozed, shadow, copy, quiet hours, rate, digest and group window.
-What depends on the match alone is judged when it is recorded (`judge_match`, `judge_event`); what depends on the time
-is decided whenever a telling is to be looked at (`decide`). What is held back for a time stays due, and what waited is
-told in one message. Does not read, write or send, and does not know what time it is.
+Holding back has one order: baseline/old, silenced, snoozed, shadow, copy, quiet hours, rate, digest, development and
+group window. What depends on the match alone is judged when it is recorded (`judging`); what depends on the time is
+decided here, whenever a telling is to be looked at. What is held back for a time stays due, and what waited is told in
+one message. Does not read, write or send, and does not know what time it is.
 """
 
 from __future__ import annotations
@@ -13,94 +13,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from monitor.alerting.routing import route, subject_of
-from monitor.alerting.silencing import hiding, hiding_one, is_about
+from monitor.alerting.causes import DEVELOPMENTS, words
+from monitor.alerting.judging import LATE
+from monitor.alerting.silencing import hiding
 from monitor.calendars import next_time
-from monitor.model import Reason, Severity, Status, stable_hash
-from monitor.ports import Decision, EventRuling, Owed, Routed, Ruling, Verdict, Waiting
+from monitor.model import Reason, Severity, stable_hash
+from monitor.ports import Decision, Owed, Verdict, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from monitor.model import Event, Match
-    from monitor.ports import LastAlert, Story, Telling
-    from monitor.settings import Receiver, Route
+    from monitor.ports import Telling
+    from monitor.settings import Receiver
 
-LATE: Final = timedelta(hours=1)
-"""What is decided later than this tells of an outage of ours, and comes in one message."""
-_CATCHING_UP: Final = timedelta(minutes=1)
-"""How long late alerts are gathered: after an outage they are recorded one after the other."""
 _BLIND: Final = 10  # sources named in a digest
 _GATHERED: Final = frozenset({Reason.QUIET_HOURS, Reason.RATE, Reason.DIGEST})
 """What waited for one of these is told in one message."""
-
-
-# --- When it is recorded -----------------------------------------------------------------------------------------
-
-
-def judge_match(match: Match, story: Story, tree: Route, now: datetime) -> Ruling:
-    """Say what a match of ``story`` leads to.
-
-    A match that is held back before an alert stands apart: a later version of its story may still open one. So may one
-    that the silence which hid the story's alert is not about.
-    """
-    if match.article.held:
-        return Ruling(reason=match.article.held)
-    since = came_up(match)
-    ruling = _judge(match, story, tree, now)
-    silence = hiding_one(story.silences, match, since, now)
-    if silence:
-        routed = ruling.routed if story.alert is None else ()
-        return replace(ruling, reason=Reason.SILENCED, silence=silence.id, routed=routed, since=since)
-    if story.snoozed_until and story.snoozed_until > now:
-        return replace(ruling, reason=Reason.SNOOZED, since=since)
-    return replace(ruling, since=since)
-
-
-def _judge(match: Match, story: Story, tree: Route, now: datetime) -> Ruling:
-    if match.watchlist.status is Status.SHADOW:
-        return Ruling(reason=Reason.SHADOW)
-    routed = _routed(tree, match, came_up(match), now)
-    if story.alert:
-        unaware = tuple(one for one in routed if _is_unaware(one.receiver, match, story))
-        return Ruling(reason=Reason.TOLD if unaware else Reason.COPY, alert=story.alert, routed=unaware)
-    reason = Reason.TOLD if routed else Reason.NO_ROUTE
-    return Ruling(reason=reason, alert=stable_hash("alert", story.id), routed=routed)
-
-
-def _is_unaware(receiver: str, match: Match, story: Story) -> bool:
-    """Whether a silence kept a receiver from the story that this match is not what it is about."""
-    silence = story.hidden.get(receiver)
-    return silence is not None and not is_about(silence, match)
-
-
-def came_up(match: Match) -> datetime:
-    """Say since when a match could have been told: an article is seen first, an edit of it when it is matched."""
-    return match.article.first_seen if match.article.revision == 1 else match.matched_at
-
-
-def _routed(tree: Route, report: Match | Event, since: datetime, now: datetime) -> tuple[Routed, ...]:
-    """Route a report. One that comes late gathers with all that does, unless it is critical."""
-    subject = subject_of(report)
-    routed = route(tree, subject)
-    if now - since <= LATE or subject.severity is Severity.CRITICAL:
-        return routed
-    return tuple(replace(one, group_wait=max(one.group_wait, _CATCHING_UP), key="late") for one in routed)
-
-
-def judge_event(event: Event, last: LastAlert | None, tree: Route, now: datetime) -> EventRuling | None:
-    """Say what an event changes: raised opens, cleared closes, and None is for what changes nothing.
-
-    Events come at least once: one from before the last change was heard already.
-    """
-    if last is not None and last.state != "closed":
-        if event.state == "cleared" and event.at >= last.changed:
-            return EventRuling(alert=last.id, state="closed")
-        return None
-    if event.state == "cleared" or (last is not None and event.at <= last.changed):
-        return None
-    alert = stable_hash("operations", event.rule, event.subject, event.at.isoformat())
-    return EventRuling(alert=alert, state="open", routed=_routed(tree, event, event.at, now))
 
 
 # --- When it is due ----------------------------------------------------------------------------------------------
@@ -223,8 +151,11 @@ def _windows(telling: Telling, receiver: Receiver, state: State, now: datetime) 
     digest = _digest_of(telling, receiver)
     if digest and digest > now:
         yield Reason.DIGEST, digest
-    if telling.closes and telling.closes > now and not state.windows_elapsed:
-        yield Reason.GROUP_WINDOW, telling.closes
+    if telling.closes and telling.closes > now:
+        if telling.cause == DEVELOPMENTS:
+            yield Reason.DEVELOPMENT, telling.closes
+        elif not state.windows_elapsed:
+            yield Reason.GROUP_WINDOW, telling.closes
 
 
 def _free_at(name: str, state: State, now: datetime, found: _Findings) -> datetime | None:
@@ -348,7 +279,7 @@ def _alone(telling: Telling, why: str | None = None) -> _Batch:
 def _group(tellings: Sequence[Telling]) -> _Batch:
     """One alert alone is told as itself, several as their group."""
     if len({telling.alert.id for telling in tellings}) == 1:
-        return replace(_alone(tellings[0]), tellings=tuple(tellings))
+        return replace(_alone(tellings[0], " · ".join(_further(tellings)) or None), tellings=tuple(tellings))
     about = _name_of(tellings)
     return _Batch(tellings=tuple(tellings), cause=f"group:{about}", about=about)
 
@@ -357,10 +288,15 @@ def _gathered(waited: Sequence[_Waited], receiver: Receiver, state: State, now: 
     tellings = tuple(one.telling for one in waited)
     late = waited[0].late
     if len({telling.alert.id for telling in tellings}) == 1 and not receiver.digest:
-        why = f"late by {_span(late)}" if late else " · ".join(_why(waited, receiver, state))
-        return replace(_alone(tellings[0], why), tellings=tellings)
+        waiting = [f"late by {_span(late)}"] if late else _why(waited, receiver, state)
+        return replace(_alone(tellings[0], " · ".join([*_further(tellings), *waiting])), tellings=tellings)
     why = " · ".join(_why(waited, receiver, state))
     return _Batch(tellings=tellings, cause=f"digest:{_iso(now)}", about=_name_of(tellings), why=why)
+
+
+def _further(tellings: Sequence[Telling]) -> Iterator[str]:
+    """Say for what else than the first cause an alert is told."""
+    return (words(telling.cause) for telling in tellings[1:])
 
 
 def _name_of(tellings: Iterable[Telling]) -> str:
@@ -376,7 +312,8 @@ def _iso(now: datetime) -> str:
 
 def _why(waited: Sequence[_Waited], receiver: Receiver, state: State) -> Iterator[str]:
     """Say what the alerts of one message waited for."""
-    reasons = Counter(None if one.late else one.reason for one in waited)
+    alerts = {one.telling.alert.id: None if one.late else one.reason for one in waited}
+    reasons = Counter(alerts.values())
     if quiet := reasons[Reason.QUIET_HOURS]:
         yield f"held back in quiet hours: {quiet}"
     if rated := reasons[Reason.RATE]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from monitor.alerting.deciding import State, decide, judge_event, judge_match
+from monitor.alerting.deciding import State, decide
+from monitor.alerting.judging import judge_event, judge_match
 from monitor.model import Alert, Match, Reason
 from monitor.ports import Story, Telling, Waiting
 
@@ -47,13 +48,13 @@ def foresee(
     if isinstance(report, Match):
         standing = tuple(silence for silence in silences if silence.created <= at < silence.expires)
         ruling = judge_match(report, Story(id="foreseen", silences=standing), alerts.route, at)
-        reason, routed = ruling.reason, ruling.routed
+        reason, tell = ruling.reason, ruling.tell
     else:
         raised = judge_event(report, None, alerts.route, at)
-        routed = raised.routed if raised else ()
-        reason = Reason.TOLD if routed else Reason.NO_ROUTE
+        tell = raised.tell if raised else ()
+        reason = Reason.TOLD if tell else Reason.NO_ROUTE
     waiting = Waiting(silences=tuple(silences), messages=messages)
-    return reason, tuple(_follow(_telling(report, one, at), one, waiting, alerts, at) for one in routed)
+    return reason, tuple(_follow(_telling(report, one.routed, at), one.routed, waiting, alerts, at) for one in tell)
 
 
 def _telling(report: Match | Event, routed: Routed, at: datetime) -> Telling:

@@ -177,13 +177,13 @@ class Reader:
 
     def _watched(self, terms: TermSet) -> Iterator[str]:
         """Name what is mentioned of a set; what a concept calls by different words is one thing."""
+        spots = [spot for read in self._reads for spot in self.mentions(terms, read) if not spot.weak]
         if terms.label.startswith("$"):
-            if any(self.mentions(terms, read) for read in self._reads):
+            if spots:
                 yield terms.label
             return
         own = {term.text for term in terms.terms}
-        for read in self._reads:
-            yield from (spot.term.text for spot in self.mentions(terms, read) if spot.term.text in own)
+        yield from (spot.term.text for spot in spots if spot.term.text in own)
         for nested in terms.sets:
             yield from self._watched(nested)
 

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.alerting.deciding import State, decide, judge_event, judge_match
+from monitor.alerting.deciding import State, decide
+from monitor.alerting.judging import judge_edition, judge_event, judge_match
 from monitor.stories.clustering import story_of
+from monitor.stories.editing import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from monitor.model import DeadLetter, Event, Match, Reason
-    from monitor.ports import AlertStore, Decision, Store, Waiting
+    from monitor.model import DeadLetter, Edition, Event, Match, Reason
+    from monitor.ports import AlertStore, Decision, EditRuling, Recorded, Store, Waiting
     from monitor.settings import Alerts
 
 log = structlog.get_logger(__name__)
 
 
 class Recorder:
-    """Records matches and events, each once, with what they lead to under these alert settings; files dead letters."""
+    """Records matches, editions and events, each once, with what they lead to by these settings; files dead letters."""
 
     def __init__(self, store: Store, alerts: Alerts) -> None:
         self._store = store
@@ -45,6 +47,23 @@ class Recorder:
         where = {"watchlist": match.watchlist.id, "article": match.article.id}
         log.info("match recorded", **where, reason=reason or "repeated", alert=ruling and ruling.alert)
         return reason
+
+    def record_edition(self, edition: Edition, now: datetime) -> int:
+        """Record what an edition takes away of what was told; return of how many alerts.
+
+        Raises:
+            Unavailable: nothing was written; the edition comes again.
+        """
+
+        def judge(recorded: Recorded) -> EditRuling | None:
+            if not is_gone(recorded.match, edition):
+                return None
+            return judge_edition(edition, recorded, self._tree, now)
+
+        rulings = self._store.record_edition(edition, judge, now)
+        for ruling in rulings:
+            log.info("edit recorded", article=edition.article.header.id, alert=ruling.alert, edit=ruling.edit.kind)
+        return len(rulings)
 
     def record_event(self, event: Event, now: datetime) -> str | None:
         """Open or close the operations alert of an event; return its id, None when nothing changes.

@@ -1,4 +1,4 @@
-"""Matches and events as they are recorded, with whom they are to be told: the notifier's first transaction.
+"""Matches, editions and events as they are recorded, with whom they are to be told: the notifier's first transaction.
 
 Part of `ports.AlertStore`. Judges nothing: each transaction reads what a judge must know, and writes what it says.
 """
@@ -6,29 +6,30 @@ Part of `ports.AlertStore`. Judges nothing: each transaction reads what a judge 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from monitor.codec import to_json
-from monitor.model import Reason
-from monitor.ports import EventRuling, LastAlert, Ruling, Story
-from monitor.store.schema import alerts, decisions, matches, silences, stories, tellings, watchlists
+from monitor.codec import from_json, to_json
+from monitor.model import Match
+from monitor.ports import EventRuling, LastAlert, Recorded, Ruling, Story
+from monitor.store.awaited import told_of, write_tellings
+from monitor.store.schema import alerts, decisions, developments, edits, matches, silences, stories, watchlists
 from monitor.store.silenced import read_silences
+from monitor.store.standing import close_old, near, note, telling
 from monitor.store.storied import add_member, candidates, known_story
 from monitor.store.tables import Tables
-from monitor.stories.clustering import signed_of
+from monitor.stories.clustering import news_of, signed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
-    from monitor.model import Event, Match
-    from monitor.ports import Member, Routed, Silence
+    from monitor.model import Edit, Edition, Event
+    from monitor.ports import EditRuling, Member
 
 
 class RecordedTables(Tables):
@@ -44,17 +45,35 @@ class RecordedTables(Tables):
                 return None
             new = signed_of(match)
             story = known_story(connection, match) or place(candidates(connection, match.watchlist.id, new))
-            known = _known(connection, story, now)
+            known = _known(connection, match, story, now)
             ruling = judge(known)
             _write_story(connection, match, story)
             if new:
                 add_member(connection, match, story, new)
-            if ruling.alert and ruling.alert != known.alert:
-                _open_for_match(connection, match, story, ruling.alert, now)
-            _write_match(connection, match, story, ruling, now)
             if ruling.alert:
-                _await(connection, ruling, ruling.alert, ruling.since or now, now)
+                _open_or_join(connection, match, known, ruling.alert, now)
+            _write_match(connection, match, story, ruling, now)
+            if ruling.alert and not ruling.silence:
+                note(connection, match, ruling.alert)
+            if ruling.alert:
+                write_tellings(connection, ruling.tell, ruling.alert, ruling.since or now, now)
+            close_old(connection, match.watchlist.id, now)
         return ruling
+
+    def record_edition(
+        self, edition: Edition, judge: Callable[[Recorded], EditRuling | None], now: datetime
+    ) -> tuple[EditRuling, ...]:
+        """Write what ``judge`` makes of an edition, given each alert's newest other version of its article."""
+        with self.database.writing() as connection:
+            rulings = []
+            for recorded in _versions(connection, edition):
+                _take(connection, recorded.match.watchlist.id)
+                ruling = judge(recorded)
+                if ruling:
+                    rulings.append(ruling)
+                    connection.execute(insert(edits).values(_edit(ruling.alert, ruling.edit)))
+                    write_tellings(connection, ruling.tell, ruling.alert, edition.at, now)
+        return tuple(rulings)
 
     def record_event(
         self, event: Event, judge: Callable[[LastAlert | None], EventRuling | None], now: datetime
@@ -64,10 +83,11 @@ class RecordedTables(Tables):
             ruling = judge(_last_alert(connection, event))
             if ruling and ruling.state == "open":
                 _open_for_event(connection, event, ruling.alert)
-                _await(connection, ruling, ruling.alert, event.at, now)
             elif ruling:
-                closed = update(alerts).where(alerts.c.id == ruling.alert).values(state="closed", closed=event.at)
-                connection.execute(closed)
+                closed = {"state": "closed", "closed": event.at, "cleared": to_json(event).decode()}
+                connection.execute(update(alerts).where(alerts.c.id == ruling.alert).values(closed))
+            if ruling:
+                write_tellings(connection, ruling.tell, ruling.alert, event.at, now)
         return ruling
 
 
@@ -107,6 +127,26 @@ def _write_story(connection: Connection, match: Match, story: str) -> None:
     connection.execute(update(stories).where(stories.c.id == story).values(grown))
 
 
+def _known(connection: Connection, match: Match, story: str, now: datetime) -> Story:
+    """Read what a judge must know of a story."""
+    alert = telling(connection, story)
+    return Story(
+        id=story,
+        alert=alert,
+        near=() if alert else near(connection, match.watchlist.id, news_of(match)),
+        silences=read_silences(connection, silences.c.expires > now),
+    )
+
+
+def _open_or_join(connection: Connection, match: Match, known: Story, alert: str, now: datetime) -> None:
+    if known.alert:
+        return
+    if any(standing.id == alert for standing in known.near):
+        connection.execute(insert(developments).values(story=known.id, alert=alert))
+    else:
+        _open_for_match(connection, match, known.id, alert, now)
+
+
 def _open_for_match(connection: Connection, match: Match, story: str, alert: str, now: datetime) -> None:
     row = {
         "id": alert,
@@ -117,6 +157,7 @@ def _open_for_match(connection: Connection, match: Match, story: str, alert: str
         "severity": match.watchlist.severity,
         "state": "open",
         "score": match.score,
+        "begun": news_of(match),
         "created": now,
     }
     connection.execute(insert(alerts).values(row))
@@ -164,60 +205,32 @@ def _last_alert(connection: Connection, event: Event) -> LastAlert | None:
     row = connection.execute(newest).one_or_none()
     if row is None:
         return None
-    return LastAlert(id=row.id, state=row.state, changed=row.closed or row.created)
+    told = told_of(connection, row.id)
+    return LastAlert(id=row.id, state=row.state, changed=row.closed or row.created, told=told)
 
 
-# --- Whom to tell ------------------------------------------------------------------------------------------------
+# --- Editions ----------------------------------------------------------------------------------------------------
 
 
-def _known(connection: Connection, story: str, now: datetime) -> Story:
-    row = connection.execute(select(alerts.c.id, alerts.c.snoozed_until).where(alerts.c.story == story)).one_or_none()
-    hidden = _hidden(connection, row.id) if row else {}
-    return Story(
-        id=story,
-        alert=row.id if row else None,
-        snoozed_until=row.snoozed_until if row else None,
-        hidden=hidden,
-        silences=read_silences(connection, silences.c.expires > now),
-    )
+def _versions(connection: Connection, edition: Edition) -> Iterator[Recorded]:
+    """Read the newest other version that each alert has of an article, unless what it says is known to be gone."""
+    header = edition.article.header
+    mine = (matches.c.article == header.id, matches.c.alert.is_not(None), matches.c.content_hash != header.content_hash)
+    rows = connection.execute(select(matches).where(*mine).order_by(matches.c.watchlist, matches.c.position)).all()
+    for row in {row.alert: row for row in rows}.values():
+        match = from_json(row.payload, Match)
+        gone = (edits.c.alert == row.alert, edits.c.article == header.id, edits.c.gone == row.content_hash)
+        if match.article.revision < header.revision and not connection.scalar(select(edits.c.position).where(*gone)):
+            yield Recorded(match=match, alert=row.alert, told=told_of(connection, row.alert))
 
 
-def _hidden(connection: Connection, alert: str) -> dict[str, Silence]:
-    """Read which receivers were not told of an alert because of a silence, and of which one."""
-    mine = (tellings.c.alert == alert, tellings.c.reason == Reason.SILENCED, tellings.c.ended_at.is_not(None))
-    numbers = {row.receiver: row.silence for row in connection.execute(select(tellings).where(*mine))}
-    known = {silence.id: silence for silence in read_silences(connection, silences.c.id.in_(numbers.values()))}
-    return {receiver: known[number] for receiver, number in numbers.items()}
-
-
-def _await(connection: Connection, ruling: Ruling | EventRuling, alert: str, since: datetime, now: datetime) -> None:
-    """Have an alert told: with what its receiver gathers already, or by itself. What a silence hid comes up anew."""
-    for target, cause in product(ruling.routed, ruling.causes):
-        what = {"alert": alert, "cause": cause, "receiver": target.receiver}
-        when = {
-            "key": target.key,
-            "since": since,
-            "opened": now,
-            "closes": _closes(connection, target, now) if target.group_wait else None,
-            "look_at": now,
-            "reason": None,
-            "until": None,
-            "silence": None,
-            "ended_at": None,
-        }
-        was_hidden = tellings.c.reason == Reason.SILENCED
-        anew = upsert(tellings).values(what | when)
-        connection.execute(anew.on_conflict_do_update(index_elements=[*what], set_=when, where=was_hidden))
-
-
-def _closes(connection: Connection, target: Routed, now: datetime) -> datetime:
-    """Return the end of the window that gathers for this receiver and key, if it is soon enough; else a new one's."""
-    gathering = (
-        tellings.c.receiver == target.receiver,
-        tellings.c.key == target.key,
-        tellings.c.ended_at.is_(None),
-        tellings.c.closes > now,
-        tellings.c.closes <= now + target.group_wait,
-    )
-    found = connection.scalar(select(func.max(tellings.c.closes)).where(*gathering))
-    return found or now + target.group_wait
+def _edit(alert: str, edit: Edit) -> dict[str, object]:
+    return {
+        "alert": alert,
+        "article": edit.article,
+        "gone": edit.gone,
+        "now": edit.now,
+        "kind": edit.kind,
+        "title": edit.title,
+        "at": edit.at,
+    }

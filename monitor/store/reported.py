@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import and_, func, or_, select
 
 from monitor.codec import from_json
-from monitor.model import Alert, Event, Match, Reason, Severity
+from monitor.model import Alert, Edit, Event, Match, Reason, Severity
 from monitor.ports import AlertReport, Blind, Handover, HeldBack, Told
-from monitor.store.schema import alerts, decisions, matches, notifications, sources, tellings, told
+from monitor.store.schema import alerts, decisions, edits, matches, notifications, sources, tellings, told
 from monitor.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -75,16 +75,24 @@ def read_alerts(connection: Connection, chosen: Select[tuple[object, ...]]) -> t
 
 
 def _with_matches(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> list[Alert]:
-    wanted = matches.c.alert.in_([row.id for row in rows])
-    found: dict[str, list[Match]] = {}
-    for row in connection.execute(
-        select(matches.c.alert, matches.c.payload).where(wanted).order_by(matches.c.position)
-    ):
-        found.setdefault(row.alert, []).append(from_json(row.payload, Match))
-    return [_alert(row, found.get(row.id, [])) for row in rows]
+    wanted = [row.id for row in rows]
+    found: dict[str, list[tuple[str, Match]]] = {}
+    mine = select(matches.c.alert, matches.c.story, matches.c.payload).where(matches.c.alert.in_(wanted))
+    for row in connection.execute(mine.order_by(matches.c.position)):
+        found.setdefault(row.alert, []).append((row.story, from_json(row.payload, Match)))
+    edited = _edits(connection, wanted)
+    return [_alert(row, found.get(row.id, []), edited.get(row.id, [])) for row in rows]
 
 
-def _alert(row: Row[tuple[object, ...]], its_matches: Sequence[Match]) -> Alert:
+def _edits(connection: Connection, wanted: Sequence[str]) -> dict[str, list[Edit]]:
+    found: dict[str, list[Edit]] = {}
+    for row in connection.execute(select(edits).where(edits.c.alert.in_(wanted)).order_by(edits.c.position)):
+        edit = Edit(article=row.article, gone=row.gone, now=row.now, kind=row.kind, title=row.title, at=row.at)
+        found.setdefault(row.alert, []).append(edit)
+    return found
+
+
+def _alert(row: Row[tuple[object, ...]], members: Sequence[tuple[str, Match]], edited: Sequence[Edit]) -> Alert:
     return Alert(
         id=row.id,
         kind=row.kind,
@@ -94,8 +102,11 @@ def _alert(row: Row[tuple[object, ...]], its_matches: Sequence[Match]) -> Alert:
         created=row.created,
         watchlist=row.watchlist,
         score=row.score,
-        matches=tuple(its_matches),
+        matches=tuple(match for _, match in members),
+        stories=tuple(story for story, _ in members),
+        edits=tuple(edited),
         event=from_json(row.event, Event) if row.event else None,
+        cleared=from_json(row.cleared, Event) if row.cleared else None,
     )
 
 

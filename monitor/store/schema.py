@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -169,12 +169,34 @@ alerts = Table(
     Column("state", Text, nullable=False, index=True),
     Column("score", Integer, nullable=False),
     Column("event", Text),
+    Column("cleared", Text),
+    Column("begun", Instant),
     Column("created", Instant, nullable=False),
     Column("closed", Instant),
     Column("snoozed_until", Instant),
     Index(None, "rule", "subject"),
+    Index(None, "watchlist", "state", "begun"),
 )
-"""``watchlist`` and ``story`` are those of kind watchlist; ``rule``, ``subject`` and ``event`` those of operations."""
+"""``watchlist``, ``story`` and ``begun``, when what opened it was news, are those of kind watchlist; ``rule``,
+``subject``, ``event`` and ``cleared``, the events that opened and closed it, those of operations."""
+
+developments = Table(
+    "developments",
+    metadata,
+    Column("story", Text, ForeignKey("stories.id"), primary_key=True),
+    Column("alert", Text, ForeignKey("alerts.id"), nullable=False, index=True),
+)
+"""Further stories that joined an alert."""
+
+alert_facts = Table(
+    "alert_facts",
+    metadata,
+    Column("alert", Text, ForeignKey("alerts.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""What is known of an alert's reports: each ``source``, one of ``tier1``, and what was ``watched`` for and found."""
 
 matches = Table(
     "matches",
@@ -189,8 +211,24 @@ matches = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("payload", Text, nullable=False),
     UniqueConstraint("watchlist", "article", "content_hash"),
+    Index(None, "article"),
 )
 """``payload`` is the match as the codec writes it; ``alert`` the one it opened or joined."""
+
+edits = Table(
+    "edits",
+    metadata,
+    _position(),
+    Column("alert", Text, ForeignKey("alerts.id"), nullable=False),
+    Column("article", Text, nullable=False),
+    Column("gone", Text, nullable=False),
+    Column("now", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("alert", "article", "gone"),
+)
+"""Versions of an alert's articles whose evidence a later version, ``now``, does not have."""
 
 # --- Who is told -------------------------------------------------------------------------------------------------
 

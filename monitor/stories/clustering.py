@@ -33,12 +33,16 @@ class Placing:
 
 
 def signed_of(match: Match) -> Signed | None:
-    """Take a match's article as stories know it, if it is signed; none was news after it was seen."""
+    """Take a match's article as stories know it, if it is signed."""
     if match.signature is None:
         return None
+    return Signed(article=match.article.id, at=news_of(match), signature=match.signature)
+
+
+def news_of(match: Match) -> datetime:
+    """Say when a match's article was news: when it was published, but not after it was seen."""
     seen = match.article.first_seen
-    at = min(match.article.published or seen, seen)
-    return Signed(article=match.article.id, at=at, signature=match.signature)
+    return min(match.article.published or seen, seen)
 
 
 def story_of(match: Match, candidates: Iterable[Member]) -> str:

@@ -1,0 +1,74 @@
+"""Who is to be told of an alert, as it is recorded, and who was. Part of the notifier's first transaction.
+
+When they are told, and whether, is `decided`'s affair.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from monitor.model import Reason
+from monitor.store.schema import silences, tellings
+from monitor.store.silenced import read_silences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from monitor.ports import Routed, Silence, ToTell
+
+_row = tellings.c
+
+
+def write_tellings(connection: Connection, tell: Iterable[ToTell], alert: str, since: datetime, now: datetime) -> None:
+    """Have an alert told: with what its receiver gathers already, or by itself. What a silence hid comes up anew."""
+    for one in tell:
+        target = one.routed
+        what = {"alert": alert, "cause": one.cause, "receiver": target.receiver}
+        when = {
+            "key": target.key,
+            "since": since,
+            "opened": now,
+            "closes": _closes(connection, target, now) if target.group_wait else None,
+            "look_at": now,
+            "reason": None,
+            "until": None,
+            "silence": None,
+            "ended_at": None,
+        }
+        was_hidden = _row.reason == Reason.SILENCED
+        anew = upsert(tellings).values(what | when)
+        connection.execute(anew.on_conflict_do_update(index_elements=[*what], set_=when, where=was_hidden))
+
+
+def _closes(connection: Connection, target: Routed, now: datetime) -> datetime:
+    """Return the end of the window that gathers for this receiver and key, if it is soon enough; else a new one's."""
+    gathering = (
+        _row.receiver == target.receiver,
+        _row.key == target.key,
+        _row.ended_at.is_(None),
+        _row.closes > now,
+        _row.closes <= now + target.group_wait,
+    )
+    found = connection.scalar(select(func.max(_row.closes)).where(*gathering))
+    return found or now + target.group_wait
+
+
+def told_of(connection: Connection, alert: str) -> frozenset[str]:
+    """Read which receivers were told of an alert."""
+    told = select(_row.receiver).where(_row.alert == alert, _row.reason == Reason.TOLD, _row.ended_at.is_not(None))
+    return frozenset(connection.scalars(told))
+
+
+def aware_of(connection: Connection, alert: str) -> tuple[frozenset[str], dict[str, Silence]]:
+    """Read which receivers were or will be told of an alert, and which were not because of which silence."""
+    rows = connection.execute(select(_row.receiver, _row.reason, _row.silence).where(_row.alert == alert)).all()
+    aware = frozenset(row.receiver for row in rows if row.reason != Reason.SILENCED)
+    numbers = {row.receiver: row.silence for row in rows if row.reason == Reason.SILENCED and row.receiver not in aware}
+    known = {silence.id: silence for silence in read_silences(connection, silences.c.id.in_(numbers.values()))}
+    return aware, {receiver: known[number] for receiver, number in numbers.items()}

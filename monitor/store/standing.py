@@ -1,0 +1,84 @@
+"""Alerts that matches join, what is known of them, and their end. Part of the notifier's first transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from monitor.alerting.causes import TOGETHER
+from monitor.ports import Standing
+from monitor.store.awaited import aware_of
+from monitor.store.schema import alert_facts, alerts, developments, stories
+from monitor.stories.relating import WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from monitor.model import Match
+
+_SOURCE, _WATCHED, _TIER1 = "source", "watched", "tier1"
+_NEAR: Final = 20
+"""Alerts that a further story might join; few say different words within the same hours."""
+_CLOSED: Final = 4
+"""Alerts that are closed for each match, at most."""
+_STANDS: Final = alerts.c.state.in_(("open", "acked"))
+
+
+def telling(connection: Connection, story: str) -> Standing | None:
+    """Read the alert that tells a story."""
+    joined = select(developments.c.alert).where(developments.c.story == story)
+    row = (
+        connection.execute(select(alerts).where(alerts.c.story == story)).one_or_none()
+        or connection.execute(select(alerts).where(alerts.c.id.in_(joined))).one_or_none()
+    )
+    return _standing(connection, row) if row else None
+
+
+def near(connection: Connection, watchlist: str, at: datetime) -> tuple[Standing, ...]:
+    """Read the alerts of a watchlist that are about news of the hours around a moment, the newest first."""
+    mine = (alerts.c.watchlist == watchlist, _STANDS, alerts.c.begun.between(at - TOGETHER, at + TOGETHER))
+    rows = connection.execute(select(alerts).where(*mine).order_by(alerts.c.begun.desc()).limit(_NEAR)).all()
+    return tuple(_standing(connection, row) for row in rows)
+
+
+def _standing(connection: Connection, row: Row[tuple[object, ...]]) -> Standing:
+    facts = connection.execute(select(alert_facts).where(alert_facts.c.alert == row.id)).all()
+    aware, hidden = aware_of(connection, row.id)
+    return Standing(
+        id=row.id,
+        begun=row.begun,
+        created=row.created,
+        snoozed_until=row.snoozed_until,
+        sources=frozenset(fact.value for fact in facts if fact.kind == _SOURCE),
+        watched=frozenset(fact.value for fact in facts if fact.kind == _WATCHED),
+        tier1=any(fact.kind == _TIER1 for fact in facts),
+        aware=aware,
+        hidden=hidden,
+    )
+
+
+def note(connection: Connection, match: Match, alert: str) -> None:
+    """Remember what a match adds to what is known of its alert."""
+    rows = [{"alert": alert, "kind": kind, "value": value} for kind, value in _facts(match)]
+    connection.execute(upsert(alert_facts).on_conflict_do_nothing(), rows)
+
+
+def _facts(match: Match) -> Iterator[tuple[str, str]]:
+    yield _SOURCE, match.article.source
+    yield from ((_WATCHED, term) for term in match.watched)
+    if match.article.tier == 1:
+        yield _TIER1, match.article.source
+
+
+def close_old(connection: Connection, watchlist: str, now: datetime) -> None:
+    """Close some alerts of a watchlist whose stories nobody tells any more."""
+    old = now - WINDOW
+    quiet = (alerts.c.watchlist == watchlist, _STANDS, alerts.c.begun < old, stories.c.last_seen < old)
+    some = select(alerts.c.id).join(stories, stories.c.id == alerts.c.story).where(*quiet).limit(_CLOSED)
+    closed = update(alerts).where(alerts.c.id.in_(some.scalar_subquery()))
+    connection.execute(closed.values(state="closed", closed=now))
