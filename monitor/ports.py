@@ -313,7 +313,8 @@ class Standing:
 class Story:
     """A story as the store knows it: ``alert`` is the one that tells it, if any does.
 
-    If none does, ``near`` are the newest of its watchlist's that are not closed and about news of the same hours.
+    If none does, ``near`` are the newest of its watchlist's that were opened in the last hours, are about news of the
+    same hours and are not closed.
     ``silences`` are those that stand.
     """
 

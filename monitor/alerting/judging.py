@@ -69,7 +69,7 @@ def _judge(match: Match, story: Story, joined: Standing | None, tree: Route, now
     if joined is None:
         reason = Reason.TOLD if routed else Reason.NO_ROUTE
         return Ruling(reason=reason, alert=stable_hash("alert", story.id), tell=tuple(map(ToTell, routed)))
-    together = max(joined.created + TOGETHER - now, timedelta())
+    together = joined.created + TOGETHER - now
     tell = tuple(one for target in routed for one in _joining(match, story, joined, target, together))
     news = any(one.cause != DEVELOPMENTS for one in tell)
     reason = Reason.TOLD if news else Reason.COPY if story.alert else Reason.DEVELOPMENT

@@ -133,7 +133,7 @@ def _known(connection: Connection, match: Match, story: str, now: datetime) -> S
     return Story(
         id=story,
         alert=alert,
-        near=() if alert else near(connection, match.watchlist.id, news_of(match)),
+        near=() if alert else near(connection, match.watchlist.id, news_of(match), now),
         silences=read_silences(connection, silences.c.expires > now),
     )
 

@@ -39,9 +39,13 @@ def telling(connection: Connection, story: str) -> Standing | None:
     return _standing(connection, row) if row else None
 
 
-def near(connection: Connection, watchlist: str, at: datetime) -> tuple[Standing, ...]:
-    """Read the alerts of a watchlist that are about news of the hours around a moment, the newest first."""
-    mine = (alerts.c.watchlist == watchlist, _STANDS, alerts.c.begun.between(at - TOGETHER, at + TOGETHER))
+def near(connection: Connection, watchlist: str, at: datetime, now: datetime) -> tuple[Standing, ...]:
+    """Read the alerts of a watchlist that were opened lately and are about news of the hours around ``at``.
+
+    The newest first. Both count: after an outage all is opened at once, and some sources date the day only.
+    """
+    about = alerts.c.begun.between(at - TOGETHER, at + TOGETHER)
+    mine = (alerts.c.watchlist == watchlist, _STANDS, about, alerts.c.created > now - TOGETHER)
     rows = connection.execute(select(alerts).where(*mine).order_by(alerts.c.begun.desc()).limit(_NEAR)).all()
     return tuple(_standing(connection, row) for row in rows)
 
