@@ -6,10 +6,13 @@ import argparse
 import json
 import os
 import sys
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.eval import stories, topics
+from monitor.log import configure_logging
+from tests.eval import replaying, stories, topics
 from tests.eval.pairs import JUDGES, accepted, by_kind, engine, f1, read_pairs, right
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ def main() -> None:
         **_pairs(shared / "eval", errors=options.errors),
         **_topics(shared, errors=options.errors),
         **_stories(shared, errors=options.errors),
+        **_replayed(shared),
     }
     if options.json:
         options.json.write_text(json.dumps(tables, ensure_ascii=False, indent=2) + "\n", "utf-8")
@@ -89,6 +93,15 @@ def _stories(shared: Path, *, errors: bool) -> dict[str, dict[str, Row]]:
     return tables
 
 
+def _replayed(shared: Path) -> dict[str, dict[str, Row]]:
+    with redirect_stderr(StringIO()):  # the log of what is told
+        configure_logging()
+        tables = {"eighteen days, eight watchlists": replaying.replay(shared)}
+    for name, rows in tables.items():
+        _print(name, rows)
+    return tables
+
+
 WIDTH: Final = 12
 
 
@@ -97,7 +110,11 @@ def _print(name: str, rows: Mapping[str, Row]) -> None:
     first = max(len(kind) for kind in (*rows, name))
     print(f"\n{name:<{first}}" + "".join(f"{one:>{WIDTH}}" for one in columns))
     for kind, row in rows.items():
-        print(f"{kind:<{first}}" + "".join(f"{row[one]:>{WIDTH}.3f}" for one in columns))
+        print(f"{kind:<{first}}" + "".join(f"{_shown(row[one]):>{WIDTH}}" for one in columns))
+
+
+def _shown(figure: float) -> str:
+    return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
 
 
 if __name__ == "__main__":
