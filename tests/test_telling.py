@@ -95,7 +95,8 @@ class Play:
                 raise AssertionError(name)
 
     def alert(self, article: str) -> str:
-        return next(one.alert.id for one in self.store.alerts() if one.alert.matches[0].article.id == article)
+        firsts = {one.alert.matches[0].article.id: one.alert.id for one in self.store.alerts() if one.alert.matches}
+        return firsts[article]
 
     def run(self) -> None:
         self.simulation.run(self.begin, self.time(self.case["end"]))
