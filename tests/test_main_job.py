@@ -73,6 +73,18 @@ def test_an_article_alerts_once_on_the_terminal_and_in_the_outbox(monitor: Insta
     assert (second.returncode, second.stdout.strip()) == (0, "nothing new, 1 alert stands; see `monitor alerts`")
 
 
+def test_a_sentence_that_is_withdrawn_is_told_once_to_those_who_were_told_of_it(monitor: Installation) -> None:
+    monitor.put("ship.txt", TARTUS)
+    monitor("run", "--until-idle")
+    for text in (ELSEWHERE, f"{ELSEWHERE} صباح اليوم."):
+        monitor.put("ship.txt", text)
+        edited = monitor("run", "--until-idle")
+        assert edited.returncode == 0, edited.stderr
+    (alert,) = monitor.lines("alerts")
+    causes = [one["cause"].partition(":")[0] for one in alert["notified"] if one["channel"] == "terminal"]
+    assert causes == ["first", "withdrawn"]
+
+
 def test_alerts_and_sources_are_listed_for_programs(monitor: Installation) -> None:
     monitor.put("ship.txt", TARTUS)
     monitor("run", "--until-idle")
