@@ -192,6 +192,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """Who has taken an alert on, when, and what they say of it."""
+
+    by: str
+    at: datetime
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A watchlist's alert for one story, or an operations alert for one (rule, subject). Open, acked, then closed.
 
@@ -208,6 +217,7 @@ class Alert:
     score: int = 0
     matches: tuple[Match, ...] = ()
     event: Event | None = None
+    acked: Ack | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

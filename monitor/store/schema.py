@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0005"
+REVISION: Final = "0009"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -172,9 +172,14 @@ alerts = Table(
     Column("created", Instant, nullable=False),
     Column("closed", Instant),
     Column("snoozed_until", Instant),
+    Column("acked_at", Instant),
+    Column("acked_by", Text),
+    Column("acked_comment", Text),
     Index(None, "rule", "subject"),
 )
-"""``watchlist`` and ``story`` are those of kind watchlist; ``rule``, ``subject`` and ``event`` those of operations."""
+"""``watchlist`` and ``story`` are those of kind watchlist; ``rule``, ``subject`` and ``event`` those of operations.
+
+Who acked it stays on record when it is closed."""
 
 matches = Table(
     "matches",
