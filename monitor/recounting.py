@@ -108,7 +108,7 @@ class _Step:
 
 def way_lines(way: Way, now: datetime) -> Iterator[str]:
     """Give the way as JSON, a line a step, and how it ended: a line for each end."""
-    for step in (*_steps(way), *_ends(way, now)):
+    for step in (*_steps(way, now), *_ends(way, now)):
         words = {"words": step.words} if step.step == "ended" else {}
         yield codec.to_json({"step": step.step, "at": step.at, **step.keys, **words}).decode()
 
@@ -117,7 +117,7 @@ def way_texts(way: Way, now: datetime) -> Iterator[str]:
     """Tell the way to a person: what it is about, how it ended, and then each step."""
     yield from _about(way)
     yield from (f"→ {end.words}" for end in _ends(way, now))
-    steps = list(_steps(way))
+    steps = list(_steps(way, now))
     if steps:
         yield ""
     for step in steps:
@@ -145,7 +145,7 @@ def _headers(way: Way) -> Iterable[Header]:
 # --- Step by step ----------------------------------------------------------------------------------------------------
 
 
-def _steps(way: Way) -> Iterator[_Step]:
+def _steps(way: Way, now: datetime) -> Iterator[_Step]:
     trace = way.trace
     yield from map(_seen, trace.sightings)
     for source in dict.fromkeys([*(one.source for one in trace.sightings), *way.nearby]):
@@ -159,7 +159,7 @@ def _steps(way: Way) -> Iterator[_Step]:
         yield from (_decided(why, way, match=match) for why in match.decided)
     yield from map(_judged, way.judged)
     for alert in way.alerts:
-        yield _alerted(alert)
+        yield _alerted(alert, now)
         yield from (_decided(why, way, alert=alert.report.alert) for why in alert.decided)
         yield from (_told(one, alert.report.alert) for one in alert.report.told)
 
@@ -261,9 +261,10 @@ def _judged(judged: Judged) -> _Step:
     return _Step("judged", None, judged.words, {"watchlist": judged.watchlist, "matches": judged.matches})
 
 
-def _alerted(traced: TracedAlert) -> _Step:
+def _alerted(traced: TracedAlert, now: datetime) -> _Step:
     report = traced.report
     alert, acked = report.alert, report.alert.acked
+    snoozed = report.snoozed_until if report.snoozed_until and report.snoozed_until > now else None
     keys = {
         "alert": alert.id,
         "kind": alert.kind,
@@ -271,12 +272,12 @@ def _alerted(traced: TracedAlert) -> _Step:
         "severity": alert.severity,
         "state": alert.state,
         "acked": acked,
-        "snoozed_until": report.snoozed_until,
+        "snoozed_until": snoozed,
     }
     said = f": {isolate(clean(acked.comment))}" if acked and acked.comment else ""
     by = f" by {isolate(clean(acked.by))}{said}" if acked else ""
-    snoozed = f", snoozed until {_minute(report.snoozed_until)}" if report.snoozed_until else ""
-    words = f"{alert.severity}  {isolate(clean(alert.name))} ({alert.state}{by}{snoozed}, {alert.id})"
+    until = f", snoozed until {_minute(snoozed)}" if snoozed else ""
+    words = f"{alert.severity}  {isolate(clean(alert.name))} ({alert.state}{by}{until}, {alert.id})"
     return _Step("alert", alert.created, words, keys)
 
 

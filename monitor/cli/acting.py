@@ -25,7 +25,7 @@ _SHOWN: Final = 5
 
 commands = typer.Typer()
 of_alerts = typer.Typer()
-Ids = Annotated[list[str], typer.Argument(metavar="ALERT...", help="Ids of alerts, or how they begin.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ALERT", help="Ids of alerts, or how they begin.")]
 
 
 @commands.command(epilog="Examples:  monitor ack 3f2a    monitor ack 3f2a 90c1 --comment 'calling the port' --by layla")
@@ -80,9 +80,7 @@ def alerts_snooze(
     "resend", epilog="Examples:  monitor alerts resend    monitor alerts resend 3f2a    monitor alerts resend 3f2a 90c1"
 )
 def alerts_resend(
-    ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ALERT...]", help="Ids of alerts, or how they begin.")
-    ] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ALERT", help="Ids of alerts, or how they begin.")] = None,
     *,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
