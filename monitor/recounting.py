@@ -65,13 +65,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """What is known of an article, or of an alert and its articles, ``about`` which somebody asked.
+    """What is known of an article, or of an alert and its articles.
 
     ``versions`` are those in the archive, or ``unread`` says why that cannot be asked. ``nearby`` are the sources that
     are polled where the address is, ``polled`` all of them; ``watchlist`` is the only one that was asked for.
     """
 
-    about: str
     trace: Trace
     versions: tuple[Published, ...] = ()
     unread: str | None = None

@@ -216,6 +216,10 @@ def test_an_address_that_no_source_listed_is_unseen_and_the_sources_there_are_to
     )
 
 
+def test_an_address_of_no_single_article_is_refused(desk: Desk) -> None:
+    assert desk.ask("alerts", "why", "https://example.org/").exit_code == 2
+
+
 def test_a_source_that_is_blind_is_said_to_be(desk: Desk) -> None:
     desk.listed()
     state = desk.store.source("agency")
@@ -383,7 +387,7 @@ def test_every_reason_is_told_whatever_it_is(reason: Reason, ended: datetime | N
     )
     decided = Decided(at=NOW, reason=reason, receiver="desk", cause="growth:5", until=telling.until)
     traced = TracedAlert(report=AlertReport(alert=alert, told=()), tellings=(telling,), decided=(decided,))
-    lines = list(way_texts(Way(about="x", trace=Trace(alerts=(traced,))), NOW + timedelta(hours=1)))
+    lines = list(way_texts(Way(trace=Trace(alerts=(traced,))), NOW + timedelta(hours=1)))
     end = next(line for line in lines if line.startswith("→"))
     assert "desk (growth:5)" in end
     assert ("is the notifier running?" in end) == (ended is None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from monitor.store.sql import SqlStore
 
 of_alerts = typer.Typer()
+_CLOCKS: Final = timedelta(hours=1)
+"""How far the clocks of the bus and of who polls may be apart."""
 
 
 @of_alerts.command(
@@ -48,20 +51,20 @@ def alerts_why(
     from monitor.recounting import Way, way_lines, way_texts
 
     now, settings = wall_clock(), settings_of(config)
+    if "://" in article and not article_of_url(article):
+        raise typer.BadParameter(f"{article} names no single article; give the address of one")
     chosen = choose(watchlist, settings.watchlists) if watchlist else None
     address, nearby = article_of_url(article), tuple(_nearby(article, settings))
     with opened(settings) as store:
         trace = _trace(article, address, nearby, store)
     versions, unread = _archived(settings, trace.articles or (address or article,), _since(trace))
-    judged: tuple[Judged, ...] = ()
-    if versions and not [one for one in trace.matches if chosen is None or one.match.watchlist.id == chosen.header.id]:
-        judged = tuple(_judge(versions[-1].article, chosen, settings, now))
+    asked_for = [one for one in trace.matches if chosen is None or one.match.watchlist.id == chosen.header.id]
+    newest = versions[-1].article if versions and not asked_for else None
     way = Way(
-        about=article,
         trace=trace,
         versions=versions,
         unread=unread,
-        judged=judged,
+        judged=tuple(_judge(newest, chosen, settings, now)) if newest else (),
         nearby=nearby if not trace.articles else (),
         polled={source.id for source in settings.sources},
         watchlist=chosen.header.id if chosen else None,
@@ -105,7 +108,8 @@ def _host(address: str) -> str:
 def _since(trace: Trace) -> datetime | None:
     """Return from when on the archive may hold it: it is published when it was first seen, or later."""
     seen = [sighting.first_seen for sighting in trace.sightings]
-    return min([*seen, *(one.match.article.first_seen for one in trace.matches)], default=None)
+    first = min([*seen, *(one.match.article.first_seen for one in trace.matches)], default=None)
+    return first - _CLOCKS if first else None
 
 
 def _archived(
