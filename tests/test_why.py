@@ -376,6 +376,19 @@ def test_a_shadow_watchlist_and_a_route_to_nobody_are_told(desk: Desk) -> None:
     assert desk.ends(ARTICLE) == [("shadow", "tartus: recorded only: the watchlist is in shadow")]
 
 
+def test_receivers_of_one_address_are_told_by_one_message(desk: Desk) -> None:
+    alerts = ALERTS.replace("DAYS", "sat").replace("receiver: desk\n", "receiver: [desk, twin]\n")
+    alerts = alerts.replace("  desk:", "  twin: {email: {to: desk@example.org}}\n  desk:")
+    desk.installed.write("alerts.yaml", alerts)
+    desk.settings = load_settings(desk.installed.folder / "monitor.yaml", {})
+    desk.matched()
+    desk.delivered()
+    assert [words for _, words in desk.ends(ARTICLE)] == [
+        f"tartus: told desk by email at {minute(NOW)}",
+        "tartus: twin is told by the message to another of the same address",
+    ]
+
+
 @pytest.mark.parametrize("ended", [None, NOW], ids=["waits", "ended"])
 @pytest.mark.parametrize("reason", [one for one in Reason if one is not Reason.TOLD])
 def test_every_reason_is_told_whatever_it_is(reason: Reason, ended: datetime | None) -> None:

@@ -57,7 +57,8 @@ def alerts_why(
     address, nearby = article_of_url(article), tuple(_nearby(article, settings))
     with opened(settings) as store:
         trace = _trace(article, address, nearby, store)
-    versions, unread = _archived(settings, trace.articles or (address or article,), _since(trace))
+    wanted = trace.articles if trace.articles or trace.alerts else (address or article,)
+    versions, unread = _archived(settings, wanted, _since(trace)) if wanted else ((), None)
     asked_for = [one for one in trace.matches if chosen is None or one.match.watchlist.id == chosen.header.id]
     newest = versions[-1].article if versions and not asked_for else None
     way = Way(
