@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from monitor import codec
 from monitor.errors import Undecodable
 from monitor.model import Article
+from monitor.ports import Published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
 
     from monitor.ports import Bus
@@ -38,6 +39,24 @@ def replay(
         seen = article.header.first_seen
         if (since is None or seen >= since) and (until is None or seen < until):
             yield article
+
+
+def find(
+    bus: Bus, articles: Collection[str], since: datetime | None, tell: Callable[[str], None]
+) -> Iterator[Published]:
+    """Give every version of these articles that was published since then, oldest first.
+
+    Raises:
+        NewerVersion: a newer monitor wrote one of them.
+        Unavailable: the bus is out of reach.
+    """
+    for record in bus.read("articles", since):
+        if record.key not in articles:
+            continue
+        try:
+            yield Published(at=record.at, article=codec.decode(record, Article))
+        except Undecodable as error:
+            tell(str(error))
 
 
 def article_line(article: Article) -> bytes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.alerting.foreseeing import Foreseen
-    from monitor.model import Alert, Header, Match
+    from monitor.model import Ack, Alert, Header, Match
     from monitor.ports import AlertReport, Blind, FiledLetter, Handover, Silence
     from monitor.settings import Receiver, Route, RouteMatch
     from monitor.watchlists.backtesting import Comparison, Summary
@@ -26,7 +26,7 @@ _LONGEST: Final = 100
 """Characters of a headline in a table."""
 
 
-def alert_line(report: AlertReport) -> str:
+def alert_line(report: AlertReport, now: datetime) -> str:
     """Return an alert as JSON: what it is, its articles, its evidence, who was told and who is still owed."""
     alert = report.alert
     told = [each for each in report.told if each.at]
@@ -39,6 +39,8 @@ def alert_line(report: AlertReport) -> str:
         "state": alert.state,
         "score": alert.score,
         "created": alert.created,
+        "acked": alert.acked,
+        "snoozed_until": _snoozed(report, now),
         "articles": [
             {"id": each.id, "title": each.title, "url": each.url, "source": each.source} for each in _articles(report)
         ],
@@ -56,7 +58,7 @@ def alert_line(report: AlertReport) -> str:
     return codec.to_json(line).decode()
 
 
-def alert_text(report: AlertReport) -> str:
+def alert_text(report: AlertReport, now: datetime) -> str:
     """Return an alert for a person: when, how grave, the headline, the words that were found, who was told."""
     alert = report.alert
     lines = [f"{_minute(alert.created)}  {alert.severity}  {alert.name}  ({alert.state}, {alert.id})"]
@@ -74,7 +76,25 @@ def alert_text(report: AlertReport) -> str:
     ]
     lines.append("  told: " + ("; ".join(told) or "nobody"))
     lines += [f"  {each}" for each in owed]
+    lines += [f"  {_acked(alert.acked)} {_minute(alert.acked.at)}"] if alert.acked else []
+    snoozed = _snoozed(report, now)
+    lines += [f"  snoozed until {_minute(snoozed)}"] if snoozed else []
     return "\n".join(lines)
+
+
+def alert_name(alert: Alert) -> str:
+    """Return an alert in a few words: how grave, whose, its headline, its id."""
+    return f"{alert.severity}  {alert.name}: {isolate(cut(clean(_headline(alert)), _LONGEST))} ({alert.id})"
+
+
+def _acked(ack: Ack) -> str:
+    said = f": {isolate(clean(ack.comment))}" if ack.comment else ""
+    return f"acked by {isolate(clean(ack.by))}{said}"
+
+
+def _snoozed(report: AlertReport, now: datetime) -> datetime | None:
+    """Return until when an alert is snoozed, if it still is."""
+    return report.snoozed_until if report.snoozed_until and report.snoozed_until > now else None
 
 
 # --- To hand over ------------------------------------------------------------------------------------------------
@@ -127,6 +147,7 @@ def _brief(alert: Alert) -> dict[str, object]:
         "severity": alert.severity,
         "state": alert.state,
         "title": _headline(alert),
+        "acked": alert.acked,
     }
 
 
@@ -137,7 +158,7 @@ def _headline(alert: Alert) -> str:
 
 
 def _named(alert: Alert) -> str:
-    return f"{alert.severity}  {alert.name}: {isolate(cut(clean(_headline(alert)), _LONGEST))} ({alert.id})"
+    return alert_name(alert) + (f"  {_acked(alert.acked)}" if alert.acked else "")
 
 
 # --- Routes and silences -----------------------------------------------------------------------------------------

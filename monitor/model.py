@@ -207,6 +207,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """Who has taken an alert on, when, and what they say of it."""
+
+    by: str
+    at: datetime
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """What was found in version ``gone`` of an article is not in its version ``now``, whose headline is ``title``.
 
@@ -242,6 +251,7 @@ class Alert:
     edits: tuple[Edit, ...] = ()
     event: Event | None = None
     cleared: Event | None = None
+    acked: Ack | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from monitor.model import stable_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self
 
     from monitor.model import (
+        Ack,
         Alert,
+        Article,
         DeadLetter,
         Edit,
         Edition,
@@ -70,6 +72,14 @@ class Gap:
     partition: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A version of an article as the bus keeps it. ``at`` is the time of appending."""
+
+    at: datetime
+    article: Article
 
 
 class Batch(Protocol):
@@ -504,7 +514,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One notification of an alert; ``at`` is when it was sent, None until then."""
+    """One notification of an alert, ``owed`` since then; ``at`` is when it was sent, None until then.
+
+    ``next_attempt`` is when it may be tried again, if it will be.
+    """
 
     id: str
     receiver: str
@@ -514,14 +527,18 @@ class Told:
     state: Literal["pending", "claimed", "sent", "failed"]
     at: datetime | None
     error: str | None
+    owed: datetime
+    attempts: int
+    next_attempt: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertReport:
-    """An alert and everything that is or was owed for it, oldest first."""
+    """An alert and everything that is or was owed for it, oldest first; ``snoozed_until`` may be over."""
 
     alert: Alert
     told: tuple[Told, ...]
+    snoozed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -557,6 +574,69 @@ class Handover:
     held: tuple[HeldBack, ...] = ()
     unalerted: Mapping[tuple[str, Reason], int] = field(default_factory=dict)
     blind: tuple[Blind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """One decision on record: about a match or, when there is a ``receiver``, about telling it for ``cause``."""
+
+    at: datetime
+    reason: Reason
+    receiver: str | None = None
+    cause: str | None = None
+    until: datetime | None = None
+    silence: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedTelling:
+    """How the telling of a receiver stands: held back for ``reason`` until then, or ended with it; None: undecided."""
+
+    receiver: str
+    cause: str
+    opened: datetime
+    ended: datetime | None
+    reason: Reason | None
+    until: datetime | None = None
+    silence: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMatch:
+    """A match as it was recorded: its story, the alert that it opened or joined, and why."""
+
+    match: Match
+    recorded: datetime
+    story: str
+    alert: str | None
+    reason: Reason
+    decided: tuple[Decided, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedAlert:
+    """An alert, what is owed for it, and why whom is told of it or not."""
+
+    report: AlertReport
+    tellings: tuple[TracedTelling, ...] = ()
+    decided: tuple[Decided, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Everything that is on record of some articles, each kind oldest first.
+
+    ``sources`` are those that listed them, those that were asked for, and all that cannot be seen now. ``silences``
+    are those by whose number a decision is explained.
+    """
+
+    articles: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+    matches: tuple[TracedMatch, ...] = ()
+    alerts: tuple[TracedAlert, ...] = ()
+    silences: Mapping[int, Silence] = field(default_factory=dict)
+    dead: tuple[FiledLetter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -616,6 +696,9 @@ class AlertStore(Protocol):
     def snooze(self, alert: str, until: datetime, now: datetime) -> bool:
         """Hold what is told of an alert back until then; ``now`` ends it. False when there is no such alert."""
 
+    def ack(self, alert: str, ack: Ack) -> bool:
+        """Keep who takes an alert on, instead of who did before; False when no such alert stands."""
+
     def silence(self, silence: Silence) -> int:
         """Keep a new silence; return its number."""
 
@@ -647,8 +730,14 @@ class AlertStore(Protocol):
     def resend(self, now: datetime, alert: str | None = None) -> int:
         """Make failed notifications pending again (of one alert, or all); return how many."""
 
-    def alerts(self) -> Iterator[AlertReport]:
-        """Every alert, newest last."""
+    def alerts(self, *, unacked: bool = False) -> Iterator[AlertReport]:
+        """Every alert, newest last; of those that nobody has acked or closed, if that is asked."""
+
+    def alerts_called(self, beginning: str, most: int) -> tuple[Alert, ...]:
+        """The alert of this id, else the newest of those whose ids begin so, at most so many."""
+
+    def trace(self, about: str, sources: Collection[str] = ()) -> Trace:
+        """Everything on record of an article, or of an alert and its articles, by id; or by its name in a source."""
 
     def handover(self, since: datetime) -> Handover:
         """What whoever takes over must know of what happened since then, and of what waits."""

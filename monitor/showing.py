@@ -62,6 +62,16 @@ def explained(explanation: Explanation, article: Article, styles: Mapping[str, s
         yield f"{styles['dim']}{where}:{styles['end']} {isolate(text)}"
 
 
+def verdict(explanation: Explanation) -> str:
+    """Say in one line whether it matches and, if not, which rule decided that and what came nearest."""
+    said = f"{isolate(clean(explanation.watchlist.header.name))}: {_verdict(explanation)}"
+    if explanation.match:
+        return said
+    barred = "; ".join(isolate(clean(one)) for one in explanation.barred) or _decided(explanation)
+    nearest = f"; nearest: {_miss(explanation, explanation.misses[0])}" if explanation.misses else ""
+    return f"{said}; {barred}{nearest}"
+
+
 def _verdict(explanation: Explanation) -> str:
     if explanation.match:
         return f"matches, score {explanation.match.score}"

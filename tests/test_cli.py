@@ -23,6 +23,7 @@ COMMANDS = (
     "test",
     "backtest",
     "alerts",
+    "ack",
     "silence",
     "sources",
     "dead",

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 import typer
+from sqlalchemy import insert, update
 
 from monitor.cli.moments import moment
+from monitor.codec import to_json
 from monitor.ports import SourceState
 from monitor.store import open_store
+from monitor.store.schema import alerts, notifications
 from tests.installation import Installation
+from tests.samples import NOW, an_event
 
 ALERTS = """\
 receivers:
@@ -122,6 +126,92 @@ def test_who_would_be_told_is_shown_with_the_way_through_the_tree(desk: Installa
     assert (other["receiver"], other["route"], other["at"]) == ("here", "route", "2026-12-01T01:00:00Z")
     assert "held back for quiet hours until" in desk("alerts", "route", "--watchlist", "tartus").stdout
     assert "did you mean 'tartus'?" in desk("alerts", "route", "--watchlist", "tartuss").stderr
+
+
+# --- Acting on alerts ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alerted(desk: Installation) -> Installation:
+    """Tell of a ship and a lion."""
+    desk.put("ship.txt", "وصلت سفينة إلى ميناء طرطوس صباحا.")
+    desk.put("lion.txt", "ظهر الأسد في خطاب متلفز مساء أمس.")
+    assert desk("run", "--until-idle").returncode == 0
+    return desk
+
+
+def called(desk: Installation, watchlist: str) -> str:
+    (found,) = [str(alert["id"]) for alert in desk.lines("alerts") if alert["watchlist"] == watchlist]
+    return found
+
+
+def test_an_alert_is_acked_by_how_its_id_begins_and_says_by_whom(alerted: Installation) -> None:
+    ship, lion = called(alerted, "tartus"), called(alerted, "lion")
+    done = alerted("ack", ship[:6], lion, "--by", "layla", "--comment", "calling the port")
+    assert done.stdout.splitlines()[0].startswith("acked by layla: high  tartus: ")
+    assert alerted("ack", lion, "--by", "omar").returncode == 0
+    acked = {alert["watchlist"]: alert["acked"] for alert in alerted.lines("alerts")}
+    assert (acked["tartus"]["by"], acked["tartus"]["comment"]) == ("layla", "calling the port")
+    assert (acked["lion"]["by"], acked["lion"]["comment"]) == ("omar", None), "acking again replaces both"
+    assert {alert["state"] for alert in alerted.lines("alerts")} == {"acked"}
+    assert "\n  acked by layla: calling the port 20" in alerted("alerts").stdout
+    assert "  acked by layla: calling the port\n" in alerted("alerts", "--since", "1h").stdout
+    handed = alerted.lines("alerts", "--since", "1h")
+    assert {one["acked"]["by"] for one in handed if one["list"] == "told" and one["watchlist"] == "lion"} == {"omar"}
+    assert f"(acked by layla: calling the port, {ship})" in alerted("alerts", "why", ship).stdout
+
+
+def test_open_alerts_are_those_that_nobody_has_taken_on(alerted: Installation) -> None:
+    alerted("ack", called(alerted, "lion"))
+    assert [alert["watchlist"] for alert in alerted.lines("alerts", "--open")] == ["tartus"]
+    alerted("ack", called(alerted, "tartus"))
+    nothing = alerted("alerts", "--open")
+    assert (nothing.stdout, nothing.stderr.splitlines()[-1]) == ("", "no open alerts")
+    assert alerted("alerts", "--open", "--since", "1h").returncode == 2
+
+
+def test_a_snooze_is_listed_and_ended(alerted: Installation) -> None:
+    ship = called(alerted, "tartus")
+    assert alerted("alerts", "snooze", ship[:4], "--for", "4h").stdout.startswith("snoozed until 20")
+    listed = {alert["watchlist"]: alert["snoozed_until"] for alert in alerted.lines("alerts")}
+    assert (listed["tartus"] is not None, listed["lion"]) == (True, None)
+    assert "\n  snoozed until 20" in alerted("alerts").stdout
+    assert alerted("alerts", "snooze", ship, "--until", "now").stdout.startswith("awake: ")
+    assert {alert["snoozed_until"] for alert in alerted.lines("alerts")} == {None}
+
+
+def test_what_was_given_up_is_sent_again(alerted: Installation) -> None:
+    ship = called(alerted, "tartus")
+    with open_store(f"sqlite:{alerted.folder / 'var/state.db'}") as store, store.database.writing() as connection:
+        connection.execute(update(notifications).values(state="failed"))
+    assert alerted("alerts", "resend", ship[:5]).stdout == "sent again: 1 message\n"
+    assert alerted("alerts", "resend").stdout == "sent again: 1 message\n", "of the lion"
+    assert alerted("alerts", "resend").stdout == "no message was given up\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ack", "abc"], "is too short; give at least 4 characters"),
+        (["ack", "0123456789abcdefg"], "no alert is called"),
+        (["ack", "same"], "may be any of these:\n  high  S: agency answers nothing (same"),
+        (["ack", "over"], "closed already: high  source failing: agency answers nothing ("),
+        (["alerts", "snooze", "over", "--for", "4h"], "closed already"),
+        (["alerts", "snooze", "same1"], "either --for or --until"),
+        (["alerts", "snooze", "same1", "--until", "2020-01-01"], "over already"),
+        (["alerts", "resend", "same"], "may be any of these"),
+        (["alerts", "why", "same"], "may be any of these"),
+    ],
+)
+def test_an_alert_that_is_not_clear_or_closed_is_told(desk: Installation, arguments: list[str], says: str) -> None:
+    row = {"kind": "operations", "name": "S", "severity": "high", "score": 0, "created": NOW}
+    row["event"] = to_json(an_event(NOW)).decode()
+    over = row | {"name": "source failing", "id": "over1", "state": "closed"}
+    with open_store(f"sqlite:{desk.folder / 'var/state.db'}") as store, store.database.writing() as connection:
+        connection.execute(insert(alerts), [row | {"id": f"same{n}", "state": "open"} for n in range(7)] + [over])
+    done = desk(*arguments)
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert "\n  …\n" in done.stderr or "same" not in arguments[-1] or arguments[-1] == "same1"
 
 
 # --- Times as they are typed -----------------------------------------------------------------------------------------

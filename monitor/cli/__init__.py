@@ -14,10 +14,12 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    acting,
     burying,
     checking,
     describing,
     explaining,
+    recounting,
     replaying,
     reporting,
     serving,
@@ -40,8 +42,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (serving, checking, trying, explaining, replaying, starting, describing):
+for group in (serving, checking, trying, explaining, replaying, acting, starting, describing):
     app.add_typer(group.commands)
+for part in (acting.of_alerts, recounting.of_alerts):
+    reporting.alerts.add_typer(part)
 app.add_typer(sourcing.sources, name="sources")
 app.add_typer(reporting.alerts, name="alerts")
 app.add_typer(silencing.silence, name="silence", help="What nobody wants to hear of for a while: add, list, expire.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,29 +23,38 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+_ID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
+"""How an article's id looks."""
+
 
 @commands.command(
     epilog="Examples:  monitor explain assad-extradition article.txt    "
-    "echo 'نص الخبر' | monitor explain assad-extradition -"
+    "echo 'نص الخبر' | monitor explain assad-extradition -    "
+    "monitor explain assad-extradition https://example.org/news/17"
 )
 def explain(  # noqa: PLR0913 - options
     watchlist: Annotated[str, typer.Argument(help="A watchlist's id or name.")],
-    file: Annotated[str, typer.Argument(help="An article: text, HTML or JSON; - is text from stdin.")] = "-",
+    file: Annotated[
+        str, typer.Argument(help="An article: text, HTML or JSON; - is text from stdin; or its address or id.")
+    ] = "-",
     *,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page, too.")] = None,
     watchlists: Annotated[Path | None, typer.Option("--watchlists", help="Instead of the configured ones.")] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Tell why a text does or does not match."""
+    """Tell why a text does or does not match.
+
+    An article that was seen is taken from the archive, by its address or id, in its newest version.
+    """
     from monitor.clock import wall_clock
     from monitor.codec import to_json
     from monitor.matching.explaining import explain as explain_article
     from monitor.showing import explained, page, record
 
     now = wall_clock()
-    chosen = _choose(watchlist, watchlists or settings_of(config).watchlists)
-    article = _read(file, now)
+    chosen = choose(watchlist, watchlists or settings_of(config).watchlists)
+    article = _kept(file, config) or _read(file, now)
     explanation = explain_article(chosen, article, now)
     if html:
         write_file(html, page(explanation, article))
@@ -55,7 +66,7 @@ def explain(  # noqa: PLR0913 - options
     raise typer.Exit(FINE if explanation.match else FOUND)
 
 
-def _choose(wanted: str, path: Path) -> Watchlist:
+def choose(wanted: str, path: Path) -> Watchlist:
     """Find a watchlist by its id, else by its name, in whatever case that is written."""
     from monitor.documents import did_you_mean
     from monitor.watchlists.loading import load_watchlists
@@ -69,6 +80,22 @@ def _choose(wanted: str, path: Path) -> Watchlist:
             return one
     names = [name for one in known for name in (one.header.id, one.header.name)]
     raise typer.BadParameter(f"no watchlist is called {wanted!r}{did_you_mean(wanted, names)}")
+
+
+def _kept(file: str, config: Path) -> Article | None:
+    """Find an article in the archive, if it is an address or an id and no file is called so."""
+    from monitor.archive import find
+    from monitor.bus import open_bus
+    from monitor.ingest.identity import article_of_url
+
+    wanted = article_of_url(file) or (file if _ID.fullmatch(file) else None)
+    if wanted is None or Path(file).exists():
+        return None
+    with closing(open_bus(settings_of(config).bus)) as bus:
+        versions = list(find(bus, [wanted], None, lambda words: typer.echo(words, err=True)))
+    if not versions:
+        raise typer.BadParameter(f"{file} is not in the archive")
+    return versions[-1].article
 
 
 def _read(file: str, now: datetime) -> Article:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -25,8 +26,8 @@ alerts = typer.Typer()
 
 @alerts.callback(
     invoke_without_command=True,
-    epilog="Examples:  monitor alerts    monitor alerts --json    monitor alerts --since 23:00    "
-    "monitor alerts --since 12h --json",
+    epilog="Examples:  monitor alerts    monitor alerts --open    monitor alerts --json    "
+    "monitor alerts --since 23:00    monitor alerts --since 12h --json",
 )
 def alerts_list(
     context: typer.Context,
@@ -35,6 +36,7 @@ def alerts_list(
         str | None,
         typer.Option("--since", metavar="TIME", help="Hand over: what was told, held back and not seen since then."),
     ] = None,
+    unacked: Annotated[bool, typer.Option("--open", help="Only those that nobody has acked and that stand.")] = False,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -48,11 +50,13 @@ def alerts_list(
     if context.invoked_subcommand:
         return
     if since is None:
+        line = partial(alert_line if as_json else alert_text, now=wall_clock())
+        none = "" if as_json else "no open alerts" if unacked else "no alerts yet"
         with opened_store(config) as store:
-            print_each(
-                store.alerts(), line=alert_line if as_json else alert_text, none="" if as_json else "no alerts yet"
-            )
+            print_each(store.alerts(unacked=unacked), line=line, none=none)
         return
+    if unacked:
+        raise typer.BadParameter("--since lists what happened, --open what stands; give one of them")
     settings = settings_of(config)
     with opened(settings) as store:
         handed = store.handover(moment(since, wall_clock(), "before"))

@@ -14,9 +14,10 @@ from monitor.store.schema import dead
 from monitor.store.tables import Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import ColumnElement, Connection, RowMapping
 
 _LETTER: Final = [field.name for field in fields(DeadLetter)]
 
@@ -33,7 +34,7 @@ class FiledTables(Tables):
     def dead_letters(self) -> list[FiledLetter]:
         """Every dead letter, oldest first."""
         with self.database.reading() as connection:
-            return [_filed(row) for row in connection.execute(select(dead).order_by(dead.c.id)).mappings()]
+            return list(read_letters(connection))
 
     def dead_letter(self, number: int) -> FiledLetter | None:
         """One of them; None when there is no such number."""
@@ -46,6 +47,11 @@ class FiledTables(Tables):
         kept = update(dead).where(dead.c.id == number, dead.c.state == "kept")
         with self.database.writing() as connection:
             return connection.execute(kept.values(state=state)).rowcount == 1
+
+
+def read_letters(connection: Connection, *wanted: ColumnElement[bool]) -> Iterator[FiledLetter]:
+    """Read dead letters, oldest first."""
+    return map(_filed, connection.execute(select(dead).where(*wanted).order_by(dead.c.id)).mappings())
 
 
 def _filed(row: RowMapping) -> FiledLetter:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import and_, func, or_, select
 
 from monitor.codec import from_json
-from monitor.model import Alert, Edit, Event, Match, Reason, Severity
+from monitor.model import Ack, Alert, Edit, Event, Match, Reason, Severity
 from monitor.ports import AlertReport, Blind, Handover, HeldBack, Told
 from monitor.store.schema import alerts, decisions, edits, matches, notifications, sources, tellings, told
 from monitor.store.tables import Tables
@@ -29,22 +29,27 @@ _BLIND: Final = ("failing", "blocked", "gone")
 class ReportedTables(Tables):
     """Alerts, read."""
 
-    def alerts(self) -> Iterator[AlertReport]:
-        """Every alert, newest last."""
+    def alerts(self, *, unacked: bool = False) -> Iterator[AlertReport]:
+        """Every alert, newest last; of those that nobody has acked or closed, if that is asked."""
+        wanted = select(alerts).where(alerts.c.state == "open") if unacked else select(alerts)
         last = 0
-        while rows := self._page(last):
+        while rows := self._page(wanted, last):
             last, reports = rows
             yield from reports
 
-    def _page(self, after: int) -> tuple[int, list[AlertReport]] | None:
-        page = select(alerts).where(alerts.c.position > after).order_by(alerts.c.position).limit(_PAGE)
+    def _page(self, wanted: Select[tuple[object, ...]], after: int) -> tuple[int, tuple[AlertReport, ...]] | None:
+        page = wanted.where(alerts.c.position > after).order_by(alerts.c.position).limit(_PAGE)
         with self.database.reading() as connection:
             rows = connection.execute(page).all()
-            if not rows:
-                return None
-            owed = _told(connection, [row.id for row in rows])
-            found = _with_matches(connection, rows)
-        return rows[-1].position, [AlertReport(alert=alert, told=tuple(owed.get(alert.id, ()))) for alert in found]
+            return (rows[-1].position, _reports(connection, rows)) if rows else None
+
+    def alerts_called(self, beginning: str, most: int) -> tuple[Alert, ...]:
+        """The alert of this id, else the newest of those whose ids begin so, at most so many."""
+        itself = select(alerts).where(alerts.c.id == beginning)
+        like = select(alerts).where(alerts.c.id.startswith(beginning, autoescape=True))
+        with self.database.reading() as connection:
+            newest = like.order_by(alerts.c.position.desc()).limit(most)
+            return read_alerts(connection, itself) or read_alerts(connection, newest)
 
     def handover(self, since: datetime) -> Handover:
         """What whoever takes over must know of what happened since then, and of what waits."""
@@ -72,6 +77,20 @@ class ReportedTables(Tables):
 def read_alerts(connection: Connection, chosen: Select[tuple[object, ...]]) -> tuple[Alert, ...]:
     """Read the alerts that a selection of `alerts` rows chooses, in its order, each with its matches, oldest first."""
     return tuple(_with_matches(connection, connection.execute(chosen).all()))
+
+
+def read_reports(connection: Connection, chosen: Select[tuple[object, ...]]) -> tuple[AlertReport, ...]:
+    """Read alerts like `read_alerts`, with what is or was owed for each."""
+    return _reports(connection, connection.execute(chosen).all())
+
+
+def _reports(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> tuple[AlertReport, ...]:
+    owed = _told(connection, [row.id for row in rows])
+    snoozed = {row.id: row.snoozed_until for row in rows}
+    return tuple(
+        AlertReport(alert=alert, told=tuple(owed.get(alert.id, ())), snoozed_until=snoozed[alert.id])
+        for alert in _with_matches(connection, rows)
+    )
 
 
 def _with_matches(connection: Connection, rows: Sequence[Row[tuple[object, ...]]]) -> list[Alert]:
@@ -107,6 +126,7 @@ def _alert(row: Row[tuple[object, ...]], members: Sequence[tuple[str, Match]], e
         edits=tuple(edited),
         event=from_json(row.event, Event) if row.event else None,
         cleared=from_json(row.cleared, Event) if row.cleared else None,
+        acked=Ack(by=row.acked_by, at=row.acked_at, comment=row.acked_comment) if row.acked_at else None,
     )
 
 
@@ -129,6 +149,9 @@ def _one_told(row: Row[tuple[object, ...]]) -> Told:
         state=row.state,
         at=row.sent_at,
         error=row.error,
+        owed=row.owed_since,
+        attempts=row.attempts,
+        next_attempt={"pending": row.not_before, "claimed": row.lease_until}.get(row.state),
     )
 
 

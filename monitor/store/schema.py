@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -174,11 +174,16 @@ alerts = Table(
     Column("created", Instant, nullable=False),
     Column("closed", Instant),
     Column("snoozed_until", Instant),
+    Column("acked_at", Instant),
+    Column("acked_by", Text),
+    Column("acked_comment", Text),
     Index(None, "rule", "subject"),
     Index(None, "watchlist", "state", "begun"),
 )
 """``watchlist``, ``story`` and ``begun``, when what opened it was news, are those of kind watchlist; ``rule``,
-``subject``, ``event`` and ``cleared``, the events that opened and closed it, those of operations."""
+``subject``, ``event`` and ``cleared``, the events that opened and closed it, those of operations.
+
+Who acked it stays on record when it is closed."""
 
 developments = Table(
     "developments",

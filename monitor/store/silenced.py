@@ -1,4 +1,4 @@
-"""Silences, and alerts that are snoozed. Part of `ports.AlertStore`; does not know what either is about."""
+"""What people say of alerts: silences, snoozes, acks. Part of `ports.AlertStore`; does not know what any is about."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
+    from monitor.model import Ack
+
 
 class SilencedTables(Tables):
-    """Silences and snoozes."""
+    """Silences, snoozes and acks."""
 
     def snooze(self, alert: str, until: datetime, now: datetime) -> bool:
         """Hold what is told of an alert back until then; ``now`` ends it. False when there is no such alert."""
@@ -29,6 +31,13 @@ class SilencedTables(Tables):
         with self.database.writing() as connection:
             connection.execute(waiting.values(look_at=now))
             return connection.execute(snoozed).rowcount == 1
+
+    def ack(self, alert: str, ack: Ack) -> bool:
+        """Keep who takes an alert on, instead of who did before; False when no such alert stands."""
+        standing = update(alerts).where(alerts.c.id == alert, alerts.c.state != "closed")
+        taken = {"state": "acked", "acked_at": ack.at, "acked_by": ack.by, "acked_comment": ack.comment}
+        with self.database.writing() as connection:
+            return connection.execute(standing.values(taken)).rowcount == 1
 
     def silence(self, silence: Silence) -> int:
         """Keep a new silence; return its number."""

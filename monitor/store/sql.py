@@ -16,13 +16,23 @@ from monitor.store.polled import PolledTables
 from monitor.store.recorded import RecordedTables
 from monitor.store.reported import ReportedTables
 from monitor.store.silenced import SilencedTables
+from monitor.store.traced import TracedTables
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
 
-class SqlStore(PolledTables, RecordedTables, DecidedTables, OwedTables, SilencedTables, ReportedTables, FiledTables):
+class SqlStore(
+    PolledTables,
+    RecordedTables,
+    DecidedTables,
+    OwedTables,
+    SilencedTables,
+    ReportedTables,
+    TracedTables,
+    FiledTables,
+):
     """Everything that is remembered, in one database. Safe to use from many threads."""
 
     def close(self) -> None:

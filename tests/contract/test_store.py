@@ -30,12 +30,13 @@ from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import StatementError
 
 from monitor.errors import Unavailable
-from monitor.model import Article, Match, Matcher, Message, Reason, Severity
+from monitor.model import Ack, Article, Match, Matcher, Message, Reason, Severity
 from monitor.notify.delivering import Deliverer
 from monitor.notify.recording import Decider, Recorder
 from monitor.ports import (
     Backlog,
     Claim,
+    Decided,
     Decision,
     Handover,
     Member,
@@ -52,6 +53,7 @@ from monitor.ports import (
     Story,
     Telling,
     ToTell,
+    Trace,
     Verdict,
     Waiting,
 )
@@ -511,6 +513,26 @@ def test_a_snoozed_alert_is_looked_at_at_once_and_known_to_be_snoozed(store: Sto
     assert heard[0].alert.snoozed_until == after(hours=9)
 
 
+def test_who_acks_an_alert_is_kept_until_another_does(store: Store) -> None:
+    store.record(a_match(), told_in("s1"), opens, NOW)
+    assert not store.ack("alert-s2", Ack(by="layla", at=NOW))
+    for ack in (Ack(by="layla", at=NOW, comment="calling the port"), Ack(by="omar", at=after(hours=1))):
+        assert store.ack("alert-s1", ack)
+        (report,) = store.alerts()
+        assert (report.alert.state, report.alert.acked) == ("acked", ack)
+    assert store.standing() == 1
+
+
+def test_a_closed_alert_is_acked_no_more_and_keeps_who_did(store: Store) -> None:
+    recorder = Recorder(store, SETTINGS)
+    alert = recorder.record_event(an_event(NOW), NOW) or ""
+    assert store.ack(alert, Ack(by="layla", at=NOW))
+    recorder.record_event(an_event(after(minutes=5), cleared=True), after(minutes=5))
+    assert not store.ack(alert, Ack(by="omar", at=after(hours=1)))
+    (report,) = store.alerts()
+    assert (report.alert.state, report.alert.acked) == ("closed", Ack(by="layla", at=NOW))
+
+
 # --- To hand over ----------------------------------------------------------------------------------------------------
 
 
@@ -696,6 +718,78 @@ def test_alerts_are_told_newest_last_with_what_was_owed_for_each(owing: Store) -
     assert (told.receiver, told.channel, told.destination) == ("desk", "email", "desk@example.org")
     assert (told.cause, told.state, told.at) == ("first", "sent", after(seconds=3))
     assert (first.told[1].state, first.told[1].at, first.told[1].error) == ("failed", None, "550 no such user")
+
+
+def test_alerts_that_nobody_has_taken_on_are_listed_alone(store: Store) -> None:
+    for number in range(3):
+        store.record(a_match(f"a{number}"), told_in(f"s{number}"), opens, NOW)
+    store.ack("alert-s1", Ack(by="layla", at=NOW))
+    assert [report.alert.id for report in store.alerts(unacked=True)] == ["alert-s0", "alert-s2"]
+
+
+def test_alerts_are_found_by_how_their_ids_begin_the_newest_first(store: Store) -> None:
+    for name in ("s1", "s10", "s_", "x"):
+        store.record(a_match(name), told_in(name), opens, NOW)
+    assert [alert.id for alert in store.alerts_called("alert-s", 2)] == ["alert-s_", "alert-s10"]
+    assert [alert.id for alert in store.alerts_called("alert-s1", 9)] == ["alert-s1"], "it is called so itself"
+    assert [alert.id for alert in store.alerts_called("alert-s_", 9)] == ["alert-s_"], "no wildcards"
+    assert store.alerts_called("alert-y", 9) == ()
+    assert store.alerts_called("alert-x", 9)[0].matches == (a_match("x"),)
+
+
+# --- Traces ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_trace_holds_all_that_is_on_record_of_an_article(store: Store) -> None:
+    listed = sighting("k1", article="a1")
+    store.remember(POLLED, [listed, sighting("k2")])
+    store.remember(SourceState(id="other", state="ok"), [])
+    number = store.silence(SILENCE)
+    letter = replace(a_letter(), topic="articles", key="a1")
+    store.file_dead(letter)
+    store.file_dead(a_letter(8))
+    store.record(a_match(), told_in("s1"), opens, NOW)
+    store.record(a_match("b1"), told_in("s1"), lambda _: Ruling(reason=Reason.COPY, alert="alert-s1"), NOW)
+    settle_all(store, NOW, Reason.QUIET_HOURS, until=after(hours=8))
+    settle_all(store, after(hours=8), Reason.SILENCED, silence=number)
+    owe(store, "alert-s1", "growth:5")
+    store.snooze("alert-s1", after(hours=9), NOW)
+
+    trace = store.trace("a1", ["other"])
+    assert (trace.articles, trace.sightings) == (("a1",), (listed,))
+    assert trace.sources == {"agency": POLLED, "other": SourceState(id="other", state="ok")}
+    assert trace.silences == {number: replace(SILENCE, id=number)}
+    assert [filed.letter for filed in trace.dead] == [letter]
+    (match,) = trace.matches
+    assert (match.match, match.story, match.alert, match.reason) == (a_match(), "s1", "alert-s1", Reason.TOLD)
+    assert match.decided == (Decided(at=NOW, reason=Reason.TOLD),)
+    (alert,) = trace.alerts
+    assert (alert.report.alert.id, alert.report.snoozed_until) == ("alert-s1", after(hours=9))
+    assert [(told.cause, told.state, told.attempts, told.next_attempt) for told in alert.report.told] == [
+        ("growth:5", "pending", 0, NOW)
+    ]
+    first = Decided(at=NOW, reason=Reason.QUIET_HOURS, receiver="desk", cause="first", until=after(hours=8))
+    second = replace(first, at=after(hours=8), reason=Reason.SILENCED, until=None, silence=number)
+    assert alert.decided == (first, second)
+    (telling,) = alert.tellings
+    assert (telling.reason, telling.silence, telling.ended) == (Reason.SILENCED, number, after(hours=8))
+
+
+def test_a_trace_of_an_alert_has_all_its_articles_and_one_of_a_name_its_article(store: Store) -> None:
+    store.remember(POLLED, [sighting("ship.txt", article="a1")])
+    for article in ("a1", "b1"):
+        store.record(a_match(article), told_in("s1"), opens, NOW)
+    assert store.trace("alert-s1").articles == ("a1", "b1")
+    assert store.trace("ship.txt") == store.trace("a1")
+    raised = Recorder(store, SETTINGS).record_event(an_event(NOW), NOW) or ""
+    trace = store.trace(raised)
+    assert (trace.articles, [alert.report.alert.id for alert in trace.alerts]) == ((), [raised])
+
+
+def test_of_the_unknown_only_the_sources_that_cannot_be_seen_are_known(store: Store) -> None:
+    store.remember(POLLED, [sighting("k1")])
+    store.file_dead(a_letter())
+    assert store.trace("nothing") == Trace(sources={"agency": POLLED})
 
 
 def test_a_long_list_of_alerts_is_whole_and_in_order(store: Store) -> None:
