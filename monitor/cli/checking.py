@@ -87,8 +87,31 @@ def _check(path: Path) -> list[Problem]:
     problems, watchlists = check_settings(path, kind, os.environ)
     if polled := sources_of(path, kind, os.environ):
         problems += check_sources(*polled)
-    problems += check_watchlists(watchlists, with_notes=True) if watchlists else []
-    return [*problems, *(check_templates(path.absolute().parent / "templates") if kind == "main" else [])]
+    if not watchlists:
+        return problems
+    return [*problems, *_check_together(path, watchlists), *check_templates(path.absolute().parent / "templates")]
+
+
+def _check_together(path: Path, watchlists: Path) -> list[Problem]:
+    """Check the watchlists that a configuration names, and whether its routes ask for what these and sources have."""
+    from monitor.alerting.linting import check_routes
+    from monitor.clock import wall_clock
+    from monitor.documents import load_document
+    from monitor.settings import load_settings
+    from monitor.watchlists.linting import lint_watchlists
+    from monitor.watchlists.loading import load_watchlists
+
+    try:
+        loaded = load_watchlists(watchlists)
+    except Problems as error:
+        return list(error.problems)
+    problems = lint_watchlists(loaded, wall_clock(), with_notes=True)
+    try:
+        settings = load_settings(path, os.environ)
+    except Problems:
+        return problems  # those are told already
+    headers, sources = [one.header for one in loaded.watchlists], [one.id for one in settings.sources]
+    return [*problems, *check_routes(load_document(settings.files[2]), settings.alerts.route, headers, sources)]
 
 
 _CONFIGURES: Final = re.compile(r"""^[ {"']*(?:bus|store|sources|receivers|route|smtp)["']?\s*:""", re.MULTILINE)

@@ -38,7 +38,11 @@ def check_watchlists(
         loaded = load_watchlists(path)
     except Problems as error:
         return list(error.problems)
-    now = clock()
+    return lint_watchlists(loaded, clock(), with_notes=with_notes)
+
+
+def lint_watchlists(loaded: Loaded, now: datetime, *, with_notes: bool) -> list[Problem]:
+    """Return what is wrong with watchlists that can be loaded, sorted by place."""
     notes = _readings(loaded) if with_notes else ()
     return sorted({*loaded.warnings, *_unfindable(loaded), *_expired(loaded, now), *_failing(loaded, now), *notes})
 
