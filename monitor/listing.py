@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from monitor import codec
+from monitor.alerting.causes import FIRST, parted, words
 from monitor.notify.display import clean, cut, isolate
 from monitor.watchlists.backtesting import NEWEST, when_matched
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from monitor.alerting.foreseeing import Foreseen
     from monitor.model import Ack, Alert, Header, Match
-    from monitor.ports import AlertReport, Blind, FiledLetter, Handover, Silence
+    from monitor.ports import AlertReport, Blind, FiledLetter, Handover, HeldBack, Silence, Told
     from monitor.settings import Receiver, Route, RouteMatch
     from monitor.watchlists.backtesting import Comparison, Summary
 
@@ -68,9 +69,9 @@ def alert_text(report: AlertReport, now: datetime) -> str:
         lines.append(f"  {isolate(clean(article.title))}")
         found = " + ".join(f"«{isolate(clean(item.text))}»" for item in alert.matches[0].evidence)
         lines.append(f"  {found}  · {article.source}" + (f" · {clean(article.url)}" if article.url else ""))
-    told = [f"{each.receiver} by {each.channel} {_minute(each.at)}" for each in report.told if each.at]
+    told = [f"{each.receiver} by {each.channel}{_for(each)} {_minute(each.at)}" for each in report.told if each.at]
     owed = [
-        f"{each.receiver} by {each.channel} is {each.state}: {each.error or 'not sent yet'}"
+        f"{each.receiver} by {each.channel}{_for(each)} is {each.state}: {each.error or 'not sent yet'}"
         for each in report.told
         if not each.at
     ]
@@ -120,18 +121,24 @@ def handover_texts(handed: Handover, polled: Collection[str]) -> Iterator[str]:
     yield f"told: {len(handed.told) or 'nothing'}"
     for alert, told in handed.told:
         how = _minute(told.at) if told.at else f"{told.state}: {clean(told.error or 'not sent yet')}"
-        yield f"  {how}  {told.receiver} by {told.channel}  {_named(alert)}"
+        yield f"  {how}  {told.receiver} by {told.channel}{_for(told)}  {_named(alert)}"
     yield f"held back: {len(handed.held) or 'nothing'}"
     for held in handed.held:
         until = f" until {_minute(held.until)}" if held.until else ""
         number = f" {held.silence}" if held.silence else ""
-        yield f"  {held.reason}{number}{until}  {held.receiver}  {_named(held.alert)}"
+        yield f"  {held.reason}{number}{until}  {held.receiver}{_for(held)}  {_named(held.alert)}"
     for (watchlist, reason), matches in handed.unalerted.items():
         yield f"  {reason}  nobody  {watchlist}: {matches} {'match' if matches == 1 else 'matches'}"
     blind = _blind(handed, polled)
     yield f"blind: {len(blind) or 'nothing'}"
     for one in blind:
         yield f"  {one.source}  {one.rule} from {_minute(one.begun)} until {_minute(one.ended) if one.ended else 'now'}"
+
+
+def _for(told: Told | HeldBack) -> str:
+    """Say for what an alert was told, if not as the first report of its story."""
+    kind, _ = parted(told.cause)
+    return "" if kind in {FIRST, "group", "digest"} else f" ({isolate(clean(words(told.cause)))})"
 
 
 def _blind(handed: Handover, polled: Collection[str]) -> list[Blind]:

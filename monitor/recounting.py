@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor import codec
+from monitor.alerting.causes import FIRST, parted, words
 from monitor.model import Reason
 from monitor.notify.display import clean, isolate
 
@@ -389,9 +390,9 @@ def _alert_ends(traced: TracedAlert, silences: Mapping[int, Silence], now: datet
     ends += [_telling_end(one, silences, now) for one in left]
     if not ends and alert.event:
         ends.append(("", Reason.NO_ROUTE, _NOBODY[Reason.NO_ROUTE]))
-    for receiver, outcome, words in ends:
+    for receiver, outcome, said in ends:
         whose = {"watchlist": alert.watchlist, "alert": alert.id, "receiver": receiver or None}
-        yield _end(outcome, f"{name}: {words}", **whose)
+        yield _end(outcome, f"{name}: {said}", **whose)
 
 
 def _telling_end(telling: TracedTelling, silences: Mapping[int, Silence], now: datetime) -> tuple[str, str, str]:
@@ -434,8 +435,8 @@ def _silence(number: int, silences: Mapping[int, Silence]) -> str:
 
 def _for(cause: str | None) -> str:
     """Say what it is told for, unless that is the news itself; a group's number says nothing."""
-    kind = (cause or "first").partition(":")[0]
-    return "" if kind == "first" else f" ({kind if kind == 'group' else isolate(clean(cause or ''))})"
+    kind, _ = parted(cause or FIRST)
+    return "" if kind == FIRST else f" ({kind if kind == 'group' else isolate(clean(words(cause or '')))})"
 
 
 def _first_line(text: str) -> str:

@@ -402,6 +402,6 @@ def test_every_reason_is_told_whatever_it_is(reason: Reason, ended: datetime | N
     traced = TracedAlert(report=AlertReport(alert=alert, told=()), tellings=(telling,), decided=(decided,))
     lines = list(way_texts(Way(trace=Trace(alerts=(traced,))), NOW + timedelta(hours=1)))
     end = next(line for line in lines if line.startswith("→"))
-    assert "desk (growth:5)" in end
+    assert "desk (+4 sources)" in end
     assert ("is the notifier running?" in end) == (ended is None)
-    assert f"desk (growth:5): {reason}" in lines[-1]
+    assert f"desk (+4 sources): {reason}" in lines[-1]
