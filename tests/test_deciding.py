@@ -106,15 +106,16 @@ CLOSED = LastAlert(id="o1", state="closed", changed=NOW)
     ],
 )
 def test_an_event_changes_its_alert(event: Event, last: LastAlert | None, state: str | None) -> None:
-    ruling = judge_event(event, last, TREE, NOW)
+    ruling = judge_event(event, last, TREE, RECEIVERS, NOW)
     assert (ruling and ruling.state) == state
 
 
 def test_a_raised_event_is_routed_and_a_cleared_one_tells_nobody() -> None:
-    raised = judge_event(an_event(NOW, severity=Severity.LOW), None, TREE, NOW)
+    raised = judge_event(an_event(NOW, severity=Severity.LOW), None, TREE, RECEIVERS, NOW)
     assert raised is not None
     assert raised.routed == (Routed("desk", timedelta(seconds=30), "operations watchlist=source failing", (0,)),)
-    assert judge_event(an_event(LATER, cleared=True), OPEN, TREE, NOW) == EventRuling(alert="o1", state="closed")
+    cleared = judge_event(an_event(LATER, cleared=True), OPEN, TREE, RECEIVERS, NOW)
+    assert cleared == EventRuling(alert="o1", state="closed")
 
 
 # --- Silences --------------------------------------------------------------------------------------------------------

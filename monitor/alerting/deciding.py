@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from monitor.alerting.routing import route, subject_of
+from monitor.alerting.routing import avoid_failing, route, subject_of
 from monitor.alerting.silencing import hiding, hiding_one, is_about
 from monitor.calendars import next_time
 from monitor.model import Reason, Severity, Status, stable_hash
@@ -88,7 +88,9 @@ def _routed(tree: Route, report: Match | Event, since: datetime, now: datetime) 
     return tuple(replace(one, group_wait=max(one.group_wait, _CATCHING_UP), key="late") for one in routed)
 
 
-def judge_event(event: Event, last: LastAlert | None, tree: Route, now: datetime) -> EventRuling | None:
+def judge_event(
+    event: Event, last: LastAlert | None, tree: Route, receivers: Mapping[str, Receiver], now: datetime
+) -> EventRuling | None:
     """Say what an event changes: raised opens, cleared closes, and None is for what changes nothing.
 
     Events come at least once: one from before the last change was heard already.
@@ -100,7 +102,8 @@ def judge_event(event: Event, last: LastAlert | None, tree: Route, now: datetime
     if event.state == "cleared" or (last is not None and event.at <= last.changed):
         return None
     alert = stable_hash("operations", event.rule, event.subject, event.at.isoformat())
-    return EventRuling(alert=alert, state="open", routed=_routed(tree, event, event.at, now))
+    routed = avoid_failing(_routed(tree, event, event.at, now), event, receivers)
+    return EventRuling(alert=alert, state="open", routed=routed)
 
 
 # --- When it is due ----------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def foresee(
         ruling = judge_match(report, Story(id="foreseen", silences=standing), alerts.route, at)
         reason, routed = ruling.reason, ruling.routed
     else:
-        raised = judge_event(report, None, alerts.route, at)
+        raised = judge_event(report, None, alerts.route, alerts.receivers, at)
         routed = raised.routed if raised else ()
         reason = Reason.TOLD if routed else Reason.NO_ROUTE
     waiting = Waiting(silences=tuple(silences), messages=messages)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from monitor.codec import to_json
 from monitor.model import Reason
 from monitor.ports import EventRuling, LastAlert, Ruling, Story
+from monitor.store.refreshed import make_stale
 from monitor.store.schema import alerts, decisions, matches, silences, stories, tellings, watchlists
 from monitor.store.silenced import read_silences
 from monitor.store.storied import add_member, candidates, known_story
@@ -52,6 +53,8 @@ class RecordedTables(Tables):
             if ruling.alert and ruling.alert != known.alert:
                 _open_for_match(connection, match, story, ruling.alert, now)
             _write_match(connection, match, story, ruling, now)
+            if ruling.alert and ruling.alert == known.alert:
+                make_stale(connection, ruling.alert, now)
             if ruling.alert:
                 _await(connection, ruling, ruling.alert, ruling.since or now, now)
         return ruling

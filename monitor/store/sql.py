@@ -14,6 +14,7 @@ from monitor.store.filed import FiledTables
 from monitor.store.owed import OwedTables
 from monitor.store.polled import PolledTables
 from monitor.store.recorded import RecordedTables
+from monitor.store.refreshed import RefreshedTables
 from monitor.store.reported import ReportedTables
 from monitor.store.silenced import SilencedTables
 
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class SqlStore(PolledTables, RecordedTables, DecidedTables, OwedTables, SilencedTables, ReportedTables, FiledTables):
+class SqlStore(
+    PolledTables,
+    RecordedTables,
+    DecidedTables,
+    OwedTables,
+    RefreshedTables,
+    SilencedTables,
+    ReportedTables,
+    FiledTables,
+):
     """Everything that is remembered, in one database. Safe to use from many threads."""
 
     def close(self) -> None:

@@ -872,9 +872,9 @@ class _Dying(Ledger):
         super().__init__(file)
         self._sends = sends
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:
         if self._sends:
-            super().send(message, destination)
+            super().send(message, destination, thread)
         _die()
 
 
