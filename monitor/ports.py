@@ -424,8 +424,9 @@ class Claim:
     """A notification that one worker may send until ``lease_until``.
 
     ``attempts`` counts this one; ``owed_since`` is when it was decided, or sent again by a person, and
-    ``failing_since`` when the first attempt failed. ``thread`` is the receipt of the first message about its alert that
-    reached the same destination; what tells several alerts has none. ``doubt``: an attempt before may have arrived.
+    ``failing_since`` when the first attempt failed; ``oldest_at`` is when the oldest of those before it that fail at
+    the same destination may be tried again. ``thread`` is the receipt of the first message about its alert that reached
+    that destination; what tells several alerts has none. ``doubt``: an attempt before may have arrived.
     """
 
     notification: Notification
@@ -434,6 +435,7 @@ class Claim:
     attempts: int
     owed_since: datetime
     failing_since: datetime | None = None
+    oldest_at: datetime | None = None
     thread: str | None = None
     doubt: Doubt | None = None
 

@@ -137,6 +137,7 @@ class Deliverer:
 
     def _postpone_or_fail(self, claim: Claim, error: DeliveryError, now: datetime) -> Attempt:
         next_at = now + back_off(claim.attempts, error.retry_after, self._jitter())
+        next_at = max(next_at, claim.oldest_at or next_at)  # so that it does not overtake what was owed before it
         if error.retryable and next_at < claim.owed_since + self._give_up:
             if now - (claim.failing_since or now) >= FAILING_AFTER:
                 self._report_failure(claim.notification, error.reason, now)

@@ -50,6 +50,7 @@ class OwedTables(Tables):
                 attempts=row.attempts + 1,
                 owed_since=row.owed_since,
                 failing_since=row.failing_since,
+                oldest_at=_oldest_at(connection, row),
                 thread=_thread(connection, row),
                 doubt=_doubt(connection, row, connection.scalar(select(_row.doubtful_since).where(mine))),
             )
@@ -148,6 +149,17 @@ def _is_behind_another() -> ColumnElement[bool]:
         mine.c.notification == _row.id, the_same.correlate(mine, notifications).exists()
     )
     return its_alerts.correlate(notifications).exists()
+
+
+def _oldest_at(connection: Connection, row: Row[tuple[object, ...]]) -> datetime | None:
+    failing = (
+        _row.channel == row.channel,
+        _row.state == "pending",
+        _row.destination == row.destination,
+        _row.failing_since.is_not(None),
+        _row.position < row.position,
+    )
+    return connection.scalar(select(_row.not_before).where(*failing).order_by(_row.position).limit(1))
 
 
 def _thread(connection: Connection, row: Row[tuple[object, ...]]) -> str | None:
