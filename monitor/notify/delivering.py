@@ -111,16 +111,19 @@ class Deliverer:
 
     def _send(self, claim: Claim) -> str | None:
         channel = self._channel(claim.notification)
-        message, destination = self._render(claim.notification), claim.notification.destination
-        if claim.doubt and isinstance(channel, Editor):
-            try:
-                found = channel.find(message, destination, claim.doubt, claim.thread)
-            except DeliveryError as error:
-                self._tell_once(claim.notification, error.reason)
-            else:
-                if found:
-                    return found
-        return channel.send(message, destination, claim.thread)
+        message = self._render(claim.notification)
+        found = self._find(channel, claim, message)
+        return found or channel.send(message, claim.notification.destination, claim.thread)
+
+    def _find(self, channel: Sender, claim: Claim, message: Message) -> str | None:
+        """Look for what an attempt before may have sent; None when it is to be sent, also because nobody can look."""
+        if claim.doubt is None or not isinstance(channel, Editor):
+            return None
+        try:
+            return channel.find(message, claim.notification.destination, claim.doubt, claim.thread)
+        except DeliveryError as error:
+            self._tell_once(claim.notification, error.reason)
+            return None
 
     def _channel(self, notification: Notification) -> Sender:
         channel = self._channels.get(notification.channel)

@@ -67,6 +67,8 @@ class OwedTables(Tables):
             "state": outcome.state,
             "failing_since": func.coalesce(_row.failing_since, outcome.at) if outcome.state == "pending" else None,
             "doubtful_since": _may_have_arrived if outcome.doubtful else _row.doubtful_since,
+            # what is not sent yet is read anew, and what has no receipt stays as it is
+            "stale_since": _row.stale_since if outcome.receipt else None,
             "refresh_at": _row.refresh_at if outcome.receipt else None,
             "not_before": outcome.not_before or outcome.at,
             "sent_at": outcome.at if outcome.state == "sent" else None,

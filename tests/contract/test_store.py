@@ -846,6 +846,16 @@ def test_what_changes_while_a_message_is_on_its_way_is_put_right_afterwards(
     assert refreshable(three, after(seconds=30)) == found
 
 
+def test_what_changed_before_a_later_attempt_is_in_it(three: Store) -> None:
+    owe(three, "alert-s1", "first")
+    got = claim(three)
+    assert got is not None
+    joins(three, "v2", NOW)
+    three.settle(got, Settlement(state="pending", at=NOW, error="451"))
+    assert len(arrive(three, "A 1").notification.alerts[0].matches) == 2
+    assert refreshable(three, after(days=1)) == []
+
+
 def test_a_refresh_is_postponed_or_runs_out_and_a_late_result_is_ignored(three: Store) -> None:
     owe(three, "alert-s1", "first")
     arrive(three, "A 1")
