@@ -179,7 +179,8 @@ def _default(field: FieldInfo) -> str:
         case dict():
             return ""
         case timedelta():
-            return f"`{int(value.total_seconds())}s`"
+            seconds = int(value.total_seconds())
+            return f"`{seconds}s`" if seconds % 3600 or not seconds else f"`{seconds // 3600}h`"
         case bool():
             return f"`{str(value).lower()}`"
         case _:

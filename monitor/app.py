@@ -103,7 +103,7 @@ class App:
         standing = self.store.standing()
         started = self.clock()
         loops: list[Callable[[threading.Event], None]] = [consuming.run for consuming in self.consumings]
-        loops += [self.notifying.run] if self.notifying else []
+        loops += self.notifying.loops if self.notifying else []
         loops += [self.poller.run, self._keep_house] if self.poller else []
         loops += [self._follow]
         threads = [threading.Thread(target=self._guard, args=(loop, stop), daemon=True) for loop in loops]

@@ -112,4 +112,15 @@ class ParseError(Retryable):
 
 
 class DeliveryError(Retryable):
-    """A message could not be delivered to its destination."""
+    """A message could not be delivered to its destination; ``doubtful`` when it may have been, and nobody said so."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retryable: bool = True,
+        retry_after: timedelta | None = None,
+        doubtful: bool = False,
+    ) -> None:
+        self.doubtful = doubtful
+        super().__init__(reason, retryable=retryable, retry_after=retry_after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 from monitor.model import stable_hash
 
@@ -483,11 +483,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A message may have arrived already, at ``since`` or later; ``near`` is a receipt from the same destination."""
+
+    since: datetime
+    near: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A notification that one worker may send until ``lease_until``.
 
-    ``attempts`` counts this one; ``owed_since`` is when it was decided, or sent again by a person. ``earlier`` is the
-    receipt of the newest message about the same that reached the same destination, if there is one.
+    ``attempts`` counts this one; ``owed_since`` is when it was decided, or sent again by a person, and
+    ``failing_since`` when the first attempt failed; ``oldest_at`` is when the oldest of those before it that fail at
+    the same destination may be tried again. ``thread`` is the receipt of the first message about its alert that reached
+    that destination; what tells several alerts has none. ``doubt``: an attempt before may have arrived.
     """
 
     notification: Notification
@@ -495,14 +505,31 @@ class Claim:
     lease_until: datetime
     attempts: int
     owed_since: datetime
-    earlier: str | None = None
+    failing_since: datetime | None = None
+    oldest_at: datetime | None = None
+    thread: str | None = None
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """A sent message that one worker may put right until ``lease_until``, with its alert as it stands now.
+
+    ``receipt`` is where it stands; it has shown its alert as it was ``since`` then.
+    """
+
+    notification: Notification
+    receipt: str
+    since: datetime
+    lease_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """How a claim ended, at ``at``: pending means again from ``not_before`` on.
 
-    ``receipt`` is what the channel said of where a sent message stands.
+    ``receipt`` is what the channel said of where a sent message stands; a ``doubtful`` one may stand somewhere all the
+    same.
     """
 
     state: Literal["sent", "pending", "failed"]
@@ -510,6 +537,7 @@ class Settlement:
     not_before: datetime | None = None
     error: str | None = None
     receipt: str | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -708,15 +736,28 @@ class AlertStore(Protocol):
     def expire(self, silence: int, by: str, now: datetime) -> bool:
         """End a silence that stands; False when it does not. What it hid stays hidden."""
 
-    def claim(self, worker: str, now: datetime, lease: timedelta) -> Claim | None:
+    def claim(self, worker: str, now: datetime, lease: timedelta, channel: str | None = None) -> Claim | None:
         """Take the oldest notification that may be sent now, for at most ``lease``; None when there is none.
 
-        Of one (alert or group, destination) only the oldest unsent one is ever claimable. A claim that ran out is
-        claimable again.
+        With ``channel`` it is one of that channel. Of those that tell an alert to a destination only the oldest unsent
+        one is ever claimable. A claim that ran out is claimable again; it is in doubt, for its worker may have sent it.
         """
 
     def settle(self, claim: Claim, outcome: Settlement) -> bool:
         """Record how a claim ended; False, and nothing recorded, if it is no longer the worker's."""
+
+    def hasten(self, channel: str, destination: str, now: datetime) -> int:
+        """Let all that was postponed at a destination be tried now, for it is reached again; return how many."""
+
+    def claim_refresh(self, channel: str, now: datetime, lease: timedelta) -> Refresh | None:
+        """Take a message of a channel that is to be put right now, for at most ``lease``; None when there is none.
+
+        A message with a receipt that tells one alert, for the first time, is to be put right 30 s after a match joins
+        its alert, and at most each 30 s.
+        """
+
+    def settle_refresh(self, refresh: Refresh, now: datetime, again_at: datetime | None = None) -> bool:
+        """Record that a message was put right, or is to be tried again then; False if its lease went to another."""
 
     def release_claims(self) -> int:
         """Give back every claim, whoever has it; return how many. Only for who knows that no one else delivers."""
@@ -784,13 +825,33 @@ class Store(SourceStore, AlertStore, DeadStore, Protocol):
 class Sender(Protocol):
     """What delivery needs of a channel."""
 
-    def send(self, message: Message, destination: str) -> str | None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> str | None:
         """Deliver one message to one destination, once; never retries by itself.
 
-        Returns where it stands, if the channel can edit what it sent: a text that only the channel understands.
+        Returns where it stands, if the channel can edit what it sent: a text that only the channel understands. With
+        ``thread``, such a text, it answers the message that stands there, where the channel can and it still does.
 
         Raises:
-            DeliveryError: it was not delivered, or may have been (a lost reply); ``retryable`` says what to do.
+            DeliveryError: it was not delivered, or may have been (``doubtful``); ``retryable`` says what to do.
+        """
+
+
+@runtime_checkable
+class Editor(Sender, Protocol):
+    """A channel that can find and edit what it sent."""
+
+    def find(self, message: Message, destination: str, doubt: Doubt, thread: str | None) -> str | None:
+        """Look whether a message arrived; return where it stands, None when it does not.
+
+        Raises:
+            DeliveryError: nobody can tell.
+        """
+
+    def update(self, message: Message, destination: str, receipt: str) -> None:
+        """Put a message in the place of one that was sent, known by what `send` returned.
+
+        Raises:
+            DeliveryError: as of `send`; never retryable when it can no longer be edited.
         """
 
 

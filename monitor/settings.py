@@ -196,7 +196,7 @@ class Slack(Strict):
     channel: str | None = None
     """Its name (`"#levant"`, in quotes) or its id. The bot must be a member of it."""
     token: SecretStr | None = None
-    """The bot's token (`xoxb-…`), with the scope `chat:write`."""
+    """The bot's token (`xoxb-…`), with the scopes `chat:write`, `channels:history` and `groups:history`."""
     webhook: SecretStr | None = None
     """An incoming webhook's address, instead of both."""
 
@@ -457,6 +457,15 @@ class Alerts(Strict):
     """Who is told of what."""
     smtp: Smtp | None = None
     """The mail server."""
+    give_up: Duration = timedelta(hours=24)
+    """How long a message is tried, before a person must have it sent again."""
+
+    @field_validator("give_up")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if value < timedelta(minutes=1):
+            raise ValueError("a message is tried for at least 1m")
+        return value
 
 
 class Web(Strict):

@@ -10,14 +10,16 @@ import random
 import socket
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from monitor import codec
 from monitor.consuming import Consuming
 from monitor.matching import compile_watchlists
 from monitor.model import Article, DeadLetter, Edition, Event, Match
-from monitor.notify.channels import open_channels
+from monitor.notify.channels import CHANNELS, open_channels
 from monitor.notify.delivering import Deliverer
 from monitor.notify.recording import Decider, Recorder
 from monitor.notify.rendering import Renderer
@@ -70,11 +72,14 @@ class Matching:
 
 
 class Notifying:
-    """Matches, events and dead letters recorded; what is due decided; what is owed delivered."""
+    """Matches, events and dead letters recorded; what is due decided; what is owed delivered.
+
+    Each channel has a turn of its own, so that one whose server hangs keeps no other waiting.
+    """
 
     def __init__(self, bus: Bus, store: SqlStore, settings: Settings, clock: Callable[[], datetime]) -> None:
         self.bus, self.store, self.clock = bus, store, clock
-        self.turned_at: datetime | None = None
+        self.turned_at: dict[str, datetime | None] = dict.fromkeys(("deciding", *map(_delivering, CHANNELS)))
         self.attempts: Counter[tuple[str, str]] = Counter()
         self.renderer: Renderer | None = None
         self.use(settings)
@@ -98,6 +103,7 @@ class Notifying:
             self._publish_event,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             jitter=random.random,
+            give_up=settings.alerts.give_up,
         )
         if self.renderer:
             self.renderer.close()
@@ -106,26 +112,43 @@ class Notifying:
     def tell(self, *, windows_elapsed: bool = False) -> int:
         """Decide what is due and deliver what is owed now; return how many messages were tried."""
         self.decider.tick(self.clock(), windows_elapsed=windows_elapsed)
-        tried = 0
-        while self._deliver():
-            tried += 1
-        return tried
+        with ThreadPoolExecutor(len(CHANNELS)) as threads:
+            return sum(threads.map(self._drain, CHANNELS))
 
-    def run(self, stop: threading.Event) -> None:
-        """Decide and deliver until ``stop`` is set."""
+    @property
+    def loops(self) -> tuple[Callable[[threading.Event], None], ...]:
+        """What is to run until an event is set, each in a thread of its own: deciding, and every channel."""
+        return (self._keep_deciding, *(partial(self._keep_delivering, channel) for channel in CHANNELS))
+
+    def _keep_deciding(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            self.turned_at = self.clock()
+            self.turned_at["deciding"] = self.clock()
             self.decider.tick(self.clock())
-            if not self._deliver():
+            stop.wait(TICK.total_seconds())
+
+    def _keep_delivering(self, channel: str, stop: threading.Event) -> None:
+        """Deliver; where nothing is owed, put right what was sent."""
+        while not stop.is_set():
+            self.turned_at[_delivering(channel)] = self.clock()
+            if not self._deliver(channel) and not self.deliverer.refresh_one(self.clock(), channel):
                 stop.wait(TICK.total_seconds())
+
+    def _drain(self, channel: str) -> int:
+        """Deliver what is owed by a channel now, and put right what it sent; return how many were tried."""
+        tried = 0
+        while self._deliver(channel):
+            tried += 1
+        while self.deliverer.refresh_one(self.clock(), channel):
+            pass
+        return tried
 
     def close(self) -> None:
         """Stop what templates run in."""
         if self.renderer:
             self.renderer.close()
 
-    def _deliver(self) -> bool:
-        attempt = self.deliverer.deliver_one(self.clock())
+    def _deliver(self, channel: str) -> bool:
+        attempt = self.deliverer.deliver_one(self.clock(), channel)
         if attempt:
             self.attempts[attempt.notification.channel, attempt.outcome] += 1
         return attempt is not None
@@ -147,3 +170,8 @@ class Notifying:
 
     def _publish_event(self, event: Event) -> None:
         self.bus.publish("events", [codec.encode(event)])
+
+
+def _delivering(channel: str) -> str:
+    """Name a channel's turn, as health tells it."""
+    return f"delivery: {channel}"

@@ -58,7 +58,7 @@ class Vitals:
         if self.poller:
             turned["poller"] = self.poller.turned_at
         if self.notifying:
-            turned["delivery"] = self.notifying.turned_at
+            turned |= self.notifying.turned_at
         return {name: self._turning(at) for name, at in turned.items()}
 
     def _turning(self, at: datetime | None) -> str:

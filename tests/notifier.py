@@ -156,7 +156,7 @@ class _Channel:
         self._simulation = simulation
         self._name = name
 
-    def send(self, message: Message, destination: str) -> None:  # noqa: ARG002 - a channel's
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
         down = self._simulation.mail_down
         if self._name == "email" and down and down[0] <= self._simulation.now < down[1]:
             raise DeliveryError("the mail server does not answer", retryable=True)

@@ -137,7 +137,7 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
         with self._file.open("a", encoding="utf-8") as lines:
             lines.write(f"{message.id} {destination}\n")
 

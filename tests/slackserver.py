@@ -1,4 +1,4 @@
-"""A server that answers as Slack's web API and webhooks do: tokens, channels, limits of blocks, edits and bad days."""
+"""A server that answers as Slack's web API and webhooks do: tokens, scopes, channels, threads, edits and bad days."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ SECRET: Final = "the-secret"
 HOOK: Final = f"/services/T0/B0/{SECRET}"
 NAMES: Final = {"#levant": "C0LEVANT", "#closed": "C0CLOSED"}
 JOINED: Final = {"C0LEVANT"}
+HISTORY: Final = "channels:history"
+SCOPES: Final = frozenset({"chat:write", HISTORY})
 MOST_BLOCKS, MOST_TEXT, MOST_IN_BLOCK, MOST_IN_ALL = 50, 40_000, 3_000, 13_200
 _PIECES: Final = {
     "rich_text": {"rich_text_section", "rich_text_quote"},
@@ -44,13 +46,19 @@ class Answer:
 
 @dataclass
 class SlackServer:
-    """A running server: what was posted, in order and as it stands after edits, and what it says next."""
+    """A running server: what was posted, in order and as it stands after edits, and what it says next.
+
+    ``scopes`` are the bot's; ``page`` is the most that is listed at once.
+    """
 
     port: int
     posts: list[dict[str, Any]] = field(default_factory=list)
     script: list[Answer] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
+    scopes: frozenset[str] = SCOPES
+    page: int = 1_000
+    deleted: set[str] = field(default_factory=set)
 
     @property
     def origin(self) -> str:
@@ -67,7 +75,12 @@ class SlackServer:
     def clear(self) -> None:
         self.posts.clear()
         self.script.clear()
-        self.asked = 0
+        self.deleted.clear()
+        self.asked, self.scopes, self.page = 0, SCOPES, 1_000
+
+    def delete(self, receipt: str) -> None:
+        """Delete a message, as people do."""
+        self.deleted.add(receipt.partition(" ")[2])
 
     def answer(self, path: str, token: str, post: dict[str, Any]) -> Answer:
         """Judge a request as Slack does."""
@@ -89,6 +102,8 @@ class SlackServer:
             "auth.test": lambda _: {"ok": True, "bot_id": "B0"},
             "chat.postMessage": self._post,
             "chat.update": self._update,
+            "conversations.history": self._history,
+            "conversations.replies": self._replies,
         }
         if token != TOKEN:
             return _no("invalid_auth" if token else "not_authed")
@@ -101,18 +116,54 @@ class SlackServer:
         if channel not in NAMES.values():
             return _no("channel_not_found")
         fault = "not_in_channel" if channel not in JOINED else fault_of(post)
+        if not fault and post.get("thread_ts") and not self._stands(post["thread_ts"]):
+            fault = "thread_not_found"
         return _no(fault) if fault else {"ok": True, "channel": channel, "ts": self._keep(post)}
 
     def _update(self, post: dict[str, Any]) -> dict[str, Any]:
         """Replace a message; its channel is known by its id only."""
         if post.get("channel") not in JOINED:
             return _no("channel_not_found")
-        number = next((n for n, one in enumerate(self.posts) if one["ts"] == post.get("ts")), None)
+        there = enumerate(self.posts) if self._stands(post.get("ts", "")) else ()
+        number = next((n for n, one in there if one["ts"] == post.get("ts")), None)
         fault = "message_not_found" if number is None else fault_of(post)
         if fault or number is None:
             return _no(fault or "")
-        self.posts[number] = post
+        self.posts[number] = {**self.posts[number], **post}
         return {"ok": True, "channel": post["channel"], "ts": post["ts"]}
+
+    def _history(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """List what stands in a channel, the newest first and without replies."""
+        return self._listed(asked, [post for post in reversed(self.posts) if "thread_ts" not in post])
+
+    def _replies(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """List a thread, its first message first; that one stands there however old it is."""
+        parent = asked.get("ts", "")
+        if not self._stands(parent):
+            return _no("thread_not_found")
+        return self._listed(asked, [post for post in self.posts if parent in {post["ts"], post.get("thread_ts")}])
+
+    def _listed(self, asked: dict[str, Any], posts: list[dict[str, Any]]) -> dict[str, Any]:
+        """Give a page. Channels are known by their ids only; what a mark says is told to who asks for it."""
+        if HISTORY not in self.scopes:
+            return {**_no("missing_scope"), "needed": HISTORY, "provided": ",".join(sorted(self.scopes))}
+        if not all(isinstance(value, str) for value in asked.values()):
+            return _no("invalid_arguments")  # JSON is what these do not read
+        if asked.get("channel") not in JOINED:
+            return _no("channel_not_found")
+        oldest, begin = float(asked.get("oldest", 0)), int(asked.get("cursor", 0))
+        found = [post for post in posts if self._stands(post["ts"]) and float(post["ts"]) > oldest]
+        end = begin + min(self.page, int(asked.get("limit", 100)))
+        whole = asked.get("include_all_metadata") in {"1", "true"}
+        listed = [
+            {"ts": post["ts"], "text": post["text"]} | ({"metadata": post["metadata"]} if whole else {})
+            for post in found[begin:end]
+        ]
+        more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
+        return {"ok": True, "messages": listed, "has_more": bool(more), **more}
+
+    def _stands(self, ts: str) -> bool:
+        return ts not in self.deleted and any(post["ts"] == ts for post in self.posts)
 
     def _keep(self, post: dict[str, Any]) -> str:
         ts = f"1700000000.{len(self.posts):06}"
@@ -190,7 +241,7 @@ def slack_server() -> Iterator[SlackServer]:
                 posted: dict[str, Any] = json.loads(body or "{}")
                 return posted
             fields: dict[str, Any] = {key: values[0] for key, values in parse_qs(body).items()}
-            return {**fields, "blocks": json.loads(fields.get("blocks", "[]"))}
+            return fields | ({"blocks": json.loads(fields["blocks"])} if "blocks" in fields else {})
 
         def _reply(self, answer: Answer) -> None:
             body = answer.body.encode("utf-8", "surrogateescape")

@@ -2,23 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.alerting.routing import DELIVERY_FAILING
 from monitor.errors import DeliveryError
 from monitor.model import Event, Message, Notification
-from monitor.notify.delivering import DELIVERY_FAILING, Deliverer, Outcome, back_off
+from monitor.notify.delivering import Deliverer, Outcome, back_off
 from monitor.notify.recording import Decider, Recorder
-from monitor.ports import Decision, Owed, Store
+from monitor.ports import Decision, Doubt, Owed, Store
 from monitor.store import SqlStore, open_store
 from tests.samples import NOW, a_match, a_message, after, alert_settings, an_old_store
 
 DESK = alert_settings(desk={"email": {"to": ["desk@example.org"]}})
 BOTH = alert_settings(desk={"terminal": True, "email": {"to": ["desk@example.org"]}})
+ELSEWHERE = alert_settings(desk={"email": {"to": ["desk@example.org"]}}, other={"terminal": True})
+ELSEWHERE = ELSEWHERE.model_copy(update={"route": DESK.route})
 DOWN = DeliveryError("451 try again later")
 REFUSED = DeliveryError("550 no such user", retryable=False)
 
@@ -30,10 +33,12 @@ class Scripted:
     answers: list[Exception] = field(default_factory=list)
     taken: list[tuple[str, str]] = field(default_factory=list)
     receipt: str | None = None
+    threads: list[str | None] = field(default_factory=list)
 
-    def send(self, message: Message, destination: str) -> str | None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> str | None:
         if self.answers:
             raise self.answers.pop(0)
+        self.threads.append(thread)
         self.taken.append((message.text, destination))
         return self.receipt
 
@@ -119,7 +124,7 @@ def test_a_message_about_the_same_knows_where_the_one_before_stands(desk: Desk) 
     owe_again(desk.store, "desk@example.org")
     claim = desk.store.claim("one", after(minutes=1), timedelta(minutes=2))
     assert claim is not None
-    assert claim.earlier == "C1 1700000000.000100"
+    assert claim.thread == "C1 1700000000.000100"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_a_message_without_one_before_it_at_its_destination_stands_alone(
     owe_again(desk.store, destination)
     claim = desk.store.claim("one", after(minutes=1), timedelta(minutes=2))
     assert claim is not None
-    assert claim.earlier is None
+    assert claim.thread is None
 
 
 def test_a_store_from_before_receipts_goes_on_with_what_it_holds(tmp_path: Path) -> None:
@@ -232,7 +237,40 @@ def test_what_is_owed_for_a_day_is_given_up(desk: Desk) -> None:
     assert attempt.outcome is Outcome.FAILED
     assert after(hours=23, minutes=50) <= now < after(hours=24)
     assert states(desk.store) == [("failed", "451 try again later")]
-    assert [event.state for event in desk.events] == ["raised"]
+    assert {event.state for event in desk.events} == {"raised"}
+
+
+def test_what_is_given_up_when_is_a_setting(desk: Desk) -> None:
+    desk.mail.answers = [DOWN] * 1_000
+    deliverer = Deliverer(
+        desk.store,
+        {"email": desk.mail},
+        a_message,
+        desk.events.append,
+        worker="one",
+        jitter=lambda: 0.0,
+        give_up=timedelta(minutes=1),
+    )
+    now = NOW
+    while (attempt := deliverer.deliver_one(now)) and attempt.next_at:
+        now = attempt.next_at
+    assert now < after(minutes=1)
+    assert states(desk.store) == [("failed", "451 try again later")]
+
+
+def test_what_fails_for_ten_minutes_is_told_already_and_once_and_attempts_go_on(desk: Desk) -> None:
+    desk.mail.answers = [DOWN] * 12
+    recorder, now, told = Recorder(desk.store, ELSEWHERE), NOW, []
+    while (attempt := desk.deliverer().deliver_one(now)) and attempt.next_at:
+        told += [(event.state, now) for event in desk.events]
+        for event in desk.events:
+            recorder.record_event(event, now)
+        desk.events.clear()
+        now = attempt.next_at
+    ((state, at),) = told
+    assert state == "raised"
+    assert after(minutes=10) <= at < after(minutes=20)
+    assert [event.state for event in desk.events] == ["cleared"], "as soon as one arrives"
 
 
 def test_what_a_person_has_sent_again_is_owed_for_another_day(desk: Desk) -> None:
@@ -277,7 +315,191 @@ def test_a_destination_that_fails_for_its_own_failure_s_alert_goes_round_only_on
         for event in desk.events:
             recorder.record_event(event, after(minutes=minute))
         decider.tick(after(minutes=minute))
-    assert [state for state, _ in states(desk.store)] == ["failed", "failed"]
+    assert [state for state, _ in states(desk.store)] == ["failed"]
+
+
+def test_that_a_destination_fails_is_told_where_it_can_be_heard(store: SqlStore) -> None:
+    Recorder(store, ELSEWHERE).record(a_match(), NOW)
+    Decider(store, ELSEWHERE).tick(NOW)
+    desk = Desk(store, mail=Scripted(answers=[REFUSED]))
+    desk.deliverer().deliver_one(NOW)
+    Recorder(store, ELSEWHERE).record_event(desk.events[0], NOW)
+    Decider(store, ELSEWHERE).tick(NOW)
+    while desk.deliverer().deliver_one(NOW):
+        pass
+    assert (len(desk.mail.taken), len(desk.screen.taken)) == (0, 1)
+
+
+# --- Back again ------------------------------------------------------------------------------------------------------
+
+
+def owe_many(store: Store, count: int) -> list[str]:
+    """Owe a mail about each of several alerts; return the alerts, in order."""
+    for number in range(count):
+        Recorder(store, DESK).record(a_match(f"m{number}", title=f"{number}"), NOW)
+        Decider(store, DESK).tick(NOW)
+    return [report.alert.id for report in store.alerts()]
+
+
+def test_what_waits_for_a_destination_is_sent_in_order_as_soon_as_one_message_arrives(store: SqlStore) -> None:
+    owed = owe_many(store, 20)
+    desk, now = Desk(store, mail=Scripted(answers=[DOWN] * 150)), NOW
+    while not desk.mail.taken:
+        attempt = desk.deliverer().deliver_one(now)
+        now = now if attempt else store.backlog().next_due or now
+    while desk.deliverer().deliver_one(now):
+        pass
+    first, *others = [text for text, _ in desk.mail.taken]
+    assert others == [alert for alert in owed if alert != first], "the first is the one that met the server back"
+
+
+# --- In doubt --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Searchable(Scripted):
+    """A channel that can look for what it sent, and edit it; ``found`` is what it finds, or why it cannot."""
+
+    found: str | DeliveryError | None = None
+    looked: list[Doubt] = field(default_factory=list)
+    updates: list[str] = field(default_factory=list)
+    refusals: list[DeliveryError] = field(default_factory=list)
+
+    def find(self, message: Message, destination: str, doubt: Doubt, thread: str | None) -> str | None:  # noqa: ARG002 - a channel's
+        self.looked.append(doubt)
+        if isinstance(self.found, DeliveryError):
+            raise self.found
+        return self.found
+
+    def update(self, message: Message, destination: str, receipt: str) -> None:  # noqa: ARG002 - a channel's
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.updates.append(f"{message.text} at {receipt}")
+
+
+LOST = DeliveryError("the answer was lost", doubtful=True)
+
+
+def in_doubt(desk: Desk, **found: str | DeliveryError) -> Searchable:
+    """Send what is owed, but nobody knows whether it arrived."""
+    channel = Searchable(answers=[LOST], **found)  # type: ignore[arg-type]  # the keys are the fields'
+    desk.mail = channel
+    desk.deliverer().deliver_one(NOW)
+    return channel
+
+
+def test_what_arrived_unheard_is_found_and_not_sent_again(desk: Desk) -> None:
+    channel = in_doubt(desk, found="C1 17")
+    attempt = desk.deliverer().deliver_one(after(seconds=5))
+    assert attempt is not None
+    assert attempt.outcome is Outcome.SENT
+    assert (channel.taken, channel.looked) == ([], [Doubt(since=NOW)])
+    owe_again(desk.store, "desk@example.org")
+    again = desk.store.claim("one", after(minutes=1), timedelta(minutes=2))
+    assert again is not None
+    assert again.thread == "C1 17", "it has the receipt of what was found"
+
+
+def test_what_did_not_arrive_is_sent_again(desk: Desk) -> None:
+    channel = in_doubt(desk)
+    desk.deliverer().deliver_one(after(seconds=5))
+    assert (len(channel.taken), len(channel.looked)) == (1, 1)
+
+
+def test_where_nobody_can_look_it_is_sent_again_and_that_is_told_once(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channel = in_doubt(desk, found=DeliveryError("missing_scope: channels:history", retryable=False))
+    channel.answers = [LOST, LOST]
+    deliverer = desk.deliverer()
+    for minute in range(1, 4):
+        deliverer.deliver_one(after(minutes=minute))
+    assert (len(channel.taken), len(channel.looked)) == (1, 3)
+    assert capsys.readouterr().out.count("missing_scope: channels:history") == 1
+
+
+def test_a_failure_that_is_certain_is_not_looked_into(desk: Desk) -> None:
+    channel = Searchable(answers=[DOWN], found="C1 17")
+    desk.mail = channel
+    desk.deliverer().deliver_one(NOW)
+    desk.deliverer().deliver_one(after(seconds=5))
+    assert (len(channel.taken), channel.looked) == (1, [])
+
+
+@pytest.mark.parametrize("given_back", [True, False], ids=["by a restart", "by time"])
+def test_what_a_crash_left_in_somebody_s_hands_is_looked_for(desk: Desk, *, given_back: bool) -> None:
+    assert desk.store.claim("the dead", NOW, timedelta(minutes=2))
+    if given_back:
+        desk.store.release_claims()
+    desk.mail = channel = Searchable(found="C1 17")
+    desk.deliverer().deliver_one(after(minutes=2))
+    assert (channel.taken, channel.looked) == ([], [Doubt(since=NOW)])
+
+
+# --- Put right -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def standing(desk: Desk) -> Desk:
+    """Send what is owed; then a copy joins its alert."""
+    desk.mail = Searchable(receipt="C1 17")
+    desk.deliverer().deliver_one(NOW)
+    Recorder(desk.store, DESK).record(a_match(version="v2"), NOW)
+    return desk
+
+
+def updates(desk: Desk) -> list[str]:
+    assert isinstance(desk.mail, Searchable)
+    return desk.mail.updates
+
+
+def refresh(desk: Desk, now: datetime) -> bool:
+    return desk.deliverer().refresh_one(now, "email")
+
+
+def test_a_message_is_put_right_when_its_alert_changed_once_for_many_changes(standing: Desk) -> None:
+    for number in range(5):
+        Recorder(standing.store, DESK).record(a_match(version=f"w{number}"), after(seconds=number))
+    assert not refresh(standing, after(seconds=29))
+    assert refresh(standing, after(seconds=30))
+    assert not refresh(standing, after(days=1))
+    (report,) = standing.store.alerts()
+    assert updates(standing) == [f"{report.alert.id} at C1 17"]
+
+
+def test_what_changes_while_a_message_is_put_right_is_not_lost(standing: Desk) -> None:
+    claimed = standing.store.claim_refresh("email", after(seconds=30), timedelta(minutes=2))
+    assert claimed is not None
+    assert len(claimed.notification.alerts[0].matches) == 2
+    Recorder(standing.store, DESK).record(a_match(version="v3"), after(seconds=31))
+    assert standing.store.settle_refresh(claimed, after(seconds=32))
+    assert not refresh(standing, after(seconds=61))
+    assert refresh(standing, after(seconds=62))
+
+
+def test_what_cannot_be_put_right_now_is_tried_for_an_hour_and_tells_nobody(standing: Desk) -> None:
+    assert isinstance(standing.mail, Searchable)
+    standing.mail.refusals = [DOWN] * 99
+    tried, now = [], NOW
+    while now < after(hours=3):
+        tried += [int((now - NOW).total_seconds())] * refresh(standing, now)
+        now += timedelta(seconds=1)
+    assert tried == [30, 60, 120, 240, 480, 960, 1920]
+    assert (standing.events, len(standing.mail.taken), states(standing.store)) == ([], 1, [("sent", None)])
+
+
+def test_what_can_no_longer_be_put_right_is_left_and_not_sent_anew(standing: Desk) -> None:
+    assert isinstance(standing.mail, Searchable)
+    standing.mail.refusals = [DeliveryError("message_not_found", retryable=False)]
+    assert refresh(standing, after(seconds=30))
+    assert not refresh(standing, after(days=1))
+    assert (standing.events, len(standing.mail.taken)) == ([], 1)
+
+
+def test_what_a_channel_cannot_edit_is_never_put_right(desk: Desk) -> None:
+    desk.deliverer().deliver_one(NOW)
+    Recorder(desk.store, DESK).record(a_match(version="v2"), NOW)
+    assert not refresh(desk, after(days=1))
 
 
 # --- Claims ----------------------------------------------------------------------------------------------------------
@@ -288,7 +510,7 @@ def test_a_result_that_comes_after_the_claim_went_to_another_is_lost_and_changes
     class Slow:
         """A channel so slow that meanwhile another worker sends the same."""
 
-        def send(self, message: Message, destination: str) -> None:
+        def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
             other = desk.deliverer("other").deliver_one(after(minutes=5))
             assert other is not None
             assert other.notification.id == message.id

@@ -1,6 +1,7 @@
 """What `alerts route` says in advance is what happens: the same rules, the same settings, the same time."""
 
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerting.foreseeing import foresee
+from monitor.alerting.routing import DELIVERY_FAILING
 from monitor.model import Match, Matcher, Reason, Severity, Status
 from monitor.ports import Silence
 from monitor.settings import Alerts
@@ -97,3 +99,9 @@ def test_a_shadow_watchlist_tells_nobody_and_that_is_said() -> None:
 def test_faults_of_monitor_itself_are_foreseen_likewise() -> None:
     reason, (one,) = foresee(an_event(NOW, severity=Severity.LOW), RATED, [], {"desk": (NOW,)}, NOW)
     assert (reason, one.holds, one.at) == (Reason.TOLD, ((Reason.RATE, after(hours=1)),), after(hours=1))
+
+
+def test_that_a_destination_fails_is_foreseen_to_be_told_elsewhere() -> None:
+    event = replace(an_event(NOW), rule=DELIVERY_FAILING, subject="file:/here")
+    _, foreseen = foresee(event, ALERTS, [], {}, NOW)
+    assert [one.routed.receiver for one in foreseen] == ["quiet"]

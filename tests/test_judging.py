@@ -10,9 +10,10 @@ from monitor.alerting.judging import came_up, judge_edition, judge_event, judge_
 from monitor.model import Article, Edition, Event, Match, Matcher, Reason, Severity, Status
 from monitor.ports import EventRuling, LastAlert, Recorded, Routed, Ruling, Silence, Standing, Story, ToTell
 from monitor.settings import Route
-from tests.samples import NOW, a_match, after, an_event, header, watchlist
+from tests.samples import NOW, a_match, after, alert_settings, an_event, header, watchlist
 
 TREE = Route.model_validate({"receiver": "desk", "routes": [{"match": {"severity": "low"}, "group_wait": "30s"}]})
+RECEIVERS = alert_settings(desk={"terminal": True}, night={"email": {"to": ["night@example.org"]}}).receivers
 EARLIER, LATER = after(seconds=-1), after(seconds=1)
 SHADOW = watchlist(status=Status.SHADOW)
 SILENCE = Silence(id=7, matcher=Matcher(watchlist=("tartus",)), author="layla", comment="", created=NOW, expires=LATER)
@@ -206,16 +207,20 @@ CLOSED = LastAlert(id="o1", state="closed", changed=NOW)
     ],
 )
 def test_an_event_changes_its_alert(event: Event, last: LastAlert | None, state: str | None) -> None:
-    ruling = judge_event(event, last, TREE, NOW)
+    ruling = judge_event(event, last, TREE, RECEIVERS, NOW)
     assert (ruling and ruling.state) == state
 
 
 def test_a_raised_event_is_routed_and_its_end_is_told_to_those_who_were_told() -> None:
-    raised = judge_event(an_event(NOW, severity=Severity.LOW), None, TREE, NOW)
+    raised = judge_event(an_event(NOW, severity=Severity.LOW), None, TREE, RECEIVERS, NOW)
     assert raised is not None
     assert raised.tell == (ToTell(Routed("desk", timedelta(seconds=30), "operations watchlist=source failing", (0,))),)
-    assert judge_event(an_event(LATER, cleared=True), OPEN, TREE, NOW) == EventRuling(alert="o1", state="closed")
-    told = judge_event(an_event(LATER, cleared=True), replace(OPEN, told=frozenset({"desk", "night"})), TREE, NOW)
+    assert judge_event(an_event(LATER, cleared=True), OPEN, TREE, RECEIVERS, NOW) == EventRuling(
+        alert="o1", state="closed"
+    )
+    told = judge_event(
+        an_event(LATER, cleared=True), replace(OPEN, told=frozenset({"desk", "night"})), TREE, RECEIVERS, NOW
+    )
     assert told
     assert [(one.routed.receiver, one.cause) for one in told.tell] == [("desk", "resolved")]
 

@@ -1,5 +1,6 @@
 """Who is told: the cases of ``data/routing/cases.yaml``, and what holds for every tree."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from monitor.alerting.routing import Subject, route, subject_of
+from monitor.alerting.routing import DELIVERY_FAILING, Subject, avoid_failing, route, subject_of
 from monitor.documents import parse_duration
 from monitor.model import Severity
 from monitor.ports import Routed
 from monitor.settings import Route
-from tests.samples import NOW, a_match, an_event, watchlist
+from tests.samples import NOW, a_match, alert_settings, an_event, watchlist
 
 DOCUMENT: Any = YAML(typ="safe", pure=True).load(Path(__file__).parent / "data/routing/cases.yaml")
 TREE = Route.model_validate(DOCUMENT["tree"])
@@ -74,3 +75,40 @@ def test_each_receiver_is_told_as_the_first_route_that_names_it_says() -> None:
         ("archive", timedelta(minutes=5), (0,)),
         ("pager", timedelta(), (1,)),
     ]
+
+
+# --- A destination that cannot be reached ----------------------------------------------------------------------------
+
+DESK, NIGHT = {"email": {"to": ["desk@example.org"]}}, {"email": {"to": ["night@example.org"]}}
+BOTH = {"email": {"to": ["desk@example.org", "night@example.org"]}}
+
+
+@pytest.mark.parametrize(
+    ("receivers", "routed", "told"),
+    [
+        pytest.param({"desk": DESK, "night": NIGHT}, ["desk", "night"], ["night"], id="who is not reached is left out"),
+        pytest.param({"desk": BOTH}, ["desk"], ["desk"], id="who has another destination is told there, too"),
+        pytest.param({"desk": DESK, "night": NIGHT}, ["desk"], ["night"], id="without anybody another is told"),
+        pytest.param(
+            {"desk": DESK, "same": DESK, "both": BOTH, "night": NIGHT}, ["desk"], ["both"], id="the first that can be"
+        ),
+        pytest.param({"desk": DESK}, ["desk"], [], id="nobody, if there is nobody else"),
+        pytest.param({"desk": DESK, "night": NIGHT}, [], [], id="what no route takes is told nobody"),
+        pytest.param({"desk": DESK}, ["former"], ["former"], id="who is not configured is not judged here"),
+    ],
+)
+def test_that_a_destination_fails_is_told_elsewhere(
+    receivers: dict[str, Any], routed: list[str], told: list[str]
+) -> None:
+    event = replace(an_event(NOW), rule=DELIVERY_FAILING, subject="email:desk@example.org")
+    known = alert_settings(**receivers).receivers
+    here = tuple(Routed(name, timedelta(minutes=1), "key", (0,)) for name in routed)
+    left = avoid_failing(here, event, known)
+    assert [one.receiver for one in left] == told
+    assert {(one.group_wait, one.key, one.via) for one in left} <= {(timedelta(minutes=1), "key", (0,))}
+
+
+def test_other_events_go_where_they_are_routed() -> None:
+    event = replace(an_event(NOW), subject="email:desk@example.org")
+    here = (Routed("desk"),)
+    assert avoid_failing(here, event, alert_settings(desk=DESK, night=NIGHT).receivers) == here

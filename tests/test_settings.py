@@ -82,6 +82,13 @@ def test_an_unset_variable_is_a_warning_where_nobody_routes_to_the_receiver(tmp_
     assert set(settings.alerts.receivers) == {"here"}
 
 
+def test_a_message_is_tried_for_a_day_unless_told_otherwise(tmp_path: Path) -> None:
+    assert load(tmp_path / "a").alerts.give_up == timedelta(days=1)
+    assert load(tmp_path / "b", alerts=ALERTS + "give_up: 30m\n").alerts.give_up == timedelta(minutes=30)
+    told = complaint(tmp_path / "c", alerts=ALERTS + "give_up: 5s\n")
+    assert "a message is tried for at least 1m" in told
+
+
 def test_it_listens_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
     assert load(tmp_path / "a").listen == ("127.0.0.1", 8080)
     assert load(tmp_path / "b", main=MAIN + "web: {listen: '[::1]:9000'}\n").listen == ("::1", 9000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,15 +13,22 @@ import pytest
 from monitor.errors import DeliveryError
 from monitor.model import Alert, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
 from monitor.notify.blocks import blocks_of
+from monitor.notify.delivering import Deliverer
+from monitor.notify.recording import Decider, Recorder
 from monitor.notify.rendering import Digest, Line, Part, Renderer, Report
 from monitor.notify.slack import SlackChannel
+from monitor.ports import Decision, Doubt, Owed
 from monitor.settings import Slack
+from monitor.store import open_store
 from tests.installation import Installation
+from tests.samples import a_match, alert_settings
 from tests.slackserver import SECRET, TOKEN, Answer, SlackServer, fault_of, slack_server, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from monitor.store import SqlStore
 
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
 HOSTILE: Final = "<!channel> <@U1> <https://evil.example|click> *b* _i_ `c` & </script>\u202e \x1b[31m"
@@ -240,6 +247,221 @@ def test_a_webhook_gives_no_receipt_and_edits_nothing(server: SlackServer) -> No
     with pytest.raises(DeliveryError, match="cannot be edited") as caught:
         channel.update(ONE, "#levant", "C0LEVANT 1700000000.000000")
     assert not caught.value.retryable
+
+
+# --- Threads ---------------------------------------------------------------------------------------------------------
+
+LATER: Final = replace(ONE, id="later")
+
+
+def test_what_follows_is_a_reply_in_the_thread_and_stands_by_itself_when_that_is_gone(server: SlackServer) -> None:
+    parent = bot(server).send(ONE, "#levant")
+    assert parent
+    bot(server).send(LATER, "#levant", parent)
+    server.delete(parent)
+    assert bot(server).send(replace(ONE, id="latest"), "#levant", parent) == "C0LEVANT 1700000000.000002"
+    assert [post.get("thread_ts") for post in server.posts] == [None, parent.partition(" ")[2], None]
+    assert not any("reply_broadcast" in post for post in server.posts)
+
+
+def test_a_reply_in_a_layout_that_slack_does_not_take_is_plain_text_in_its_thread(server: SlackServer) -> None:
+    parent = bot(server).send(ONE, "#levant")
+    bot(server).send(replace(LATER, blocks=({"type": "rich_text", "elements": []},)), "#levant", parent)
+    assert [("thread_ts" in post, bool(post.get("blocks"))) for post in server.posts] == [(False, True), (True, False)]
+
+
+def test_a_thread_in_a_channel_that_is_another_one_now_is_left(server: SlackServer) -> None:
+    bot(server).send(ONE, "#levant", "C0FORMER 1700000000.000000")
+    assert "thread_ts" not in server.posts[0]
+
+
+def test_a_refusal_that_is_not_the_thread_s_is_a_failure(server: SlackServer) -> None:
+    server.script.append(Answer(429, '{"ok": false, "error": "ratelimited"}', {"Retry-After": "30"}))
+    with pytest.raises(DeliveryError) as caught:
+        bot(server).send(ONE, "#levant", "C0LEVANT 1700000000.000000")
+    assert (caught.value.retry_after, server.posts) == (timedelta(seconds=30), [])
+
+
+def test_a_webhook_knows_no_threads(server: SlackServer) -> None:
+    SlackChannel({"#levant": hook(server.hook)}).send(ONE, "#levant", "C0LEVANT 1700000000.000000")
+    assert "thread_ts" not in server.posts[0]
+
+
+# --- In doubt --------------------------------------------------------------------------------------------------------
+
+BEGUN: Final = datetime.fromtimestamp(1_700_000_000, UTC)
+NEAR: Final = Doubt(since=BEGUN, near="C0LEVANT 1690000000.000000")
+
+
+def lose(server: SlackServer, thread: str | None = None, **answer: Any) -> DeliveryError:  # noqa: ANN401 - an answer's fields
+    """Send a message that Slack takes and says nothing of."""
+    server.script.append(Answer(kept=True, **answer))
+    with pytest.raises(DeliveryError) as caught:
+        bot(server, limit=timedelta(seconds=1)).send(ONE, "#levant", thread)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"hang_up": True}, id="it hangs up"),
+        pytest.param({"drips": True}, id="it never ends its answer"),
+        pytest.param({"status": 500, "body": "oops"}, id="it breaks"),
+        pytest.param({"status": 504, "body": "<html>gateway</html>"}, id="something in between gives up"),
+        pytest.param({"body": '{"ok": false, "error": "fatal_error"}'}, id="it says that some of it may be done"),
+    ],
+)
+def test_what_slack_took_without_a_word_is_in_doubt_and_found_by_its_mark(
+    server: SlackServer, answer: dict[str, Any]
+) -> None:
+    bot(server).send(LATER, "#levant")
+    assert lose(server, **answer).doubtful
+    assert bot(server).find(ONE, "#levant", NEAR, None) == "C0LEVANT 1700000000.000001"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(429, '{"ok": false, "error": "ratelimited"}'), id="too many"),
+        pytest.param(Answer(body='{"ok": false, "error": "not_in_channel"}'), id="refused"),
+    ],
+)
+def test_what_slack_says_it_did_not_take_is_not_in_doubt(server: SlackServer, answer: Answer) -> None:
+    server.script.append(answer)
+    assert not refusal(bot(server)).doubtful
+
+
+def test_what_never_reached_slack_is_not_in_doubt() -> None:
+    assert not refusal(bot(SlackServer(port=1))).doubtful
+
+
+def test_what_did_not_arrive_or_arrived_before_is_not_found(server: SlackServer) -> None:
+    assert bot(server).find(ONE, "#levant", NEAR, None) is None
+    bot(server).send(ONE, "#levant")
+    late = replace(NEAR, since=BEGUN + timedelta(minutes=2))
+    assert bot(server).find(ONE, "#levant", late, None) is None
+
+
+def test_a_reply_is_looked_for_in_its_thread_and_where_it_stands_without_one(server: SlackServer) -> None:
+    parent = bot(server).send(LATER, "#levant")
+    assert parent
+    server.script.append(Answer(hang_up=True))
+    with pytest.raises(DeliveryError):
+        bot(server).send(ONE, "#levant", parent)
+    assert bot(server).find(ONE, "#levant", NEAR, parent) is None
+    receipt = bot(server).send(ONE, "#levant", parent)
+    assert bot(server).find(ONE, "#levant", NEAR, parent) == receipt
+    server.delete(parent)
+    assert bot(server).find(ONE, "#levant", NEAR, parent) is None, "nobody sees it there"
+    alone = bot(server).send(ONE, "#levant", parent)
+    assert bot(server).find(ONE, "#levant", NEAR, parent) == alone
+
+
+def test_many_messages_are_looked_through_page_by_page_with_an_end(server: SlackServer) -> None:
+    receipt = bot(server).send(ONE, "#levant")
+    for number in range(11):
+        bot(server).send(replace(ONE, id=f"n{number}"), "#levant")
+    server.page = 5
+    assert bot(server).find(ONE, "#levant", NEAR, None) == receipt
+    server.page, server.asked = 1, 0
+    assert bot(server).find(ONE, "#levant", NEAR, None) is None
+    assert server.asked == 10
+
+
+def test_without_the_scope_nobody_can_look_and_the_error_says_what_to_do(server: SlackServer) -> None:
+    server.scopes = frozenset({"chat:write"})
+    with pytest.raises(DeliveryError, match=r"missing_scope: give the bot the scopes .*channels:history"):
+        bot(server).find(ONE, "#levant", NEAR, None)
+
+
+def test_where_the_channel_s_id_is_not_known_the_error_says_what_to_do(server: SlackServer) -> None:
+    with pytest.raises(DeliveryError, match="write the id of #levant instead of its name"):
+        bot(server).find(ONE, "#levant", Doubt(since=BEGUN), None)
+    assert bot(server, channel="C0LEVANT").find(ONE, "#levant", Doubt(since=BEGUN), None) is None
+
+
+def test_too_many_look_ups_are_a_failure_of_looking(server: SlackServer) -> None:
+    server.script.append(Answer(429, '{"ok": false, "error": "ratelimited"}', {"Retry-After": "30"}))
+    with pytest.raises(DeliveryError, match="ratelimited"):
+        bot(server).find(ONE, "#levant", NEAR, None)
+
+
+def test_of_a_webhook_nothing_can_be_looked_for(server: SlackServer) -> None:
+    assert SlackChannel({"#levant": hook(server.hook)}).find(ONE, "#levant", NEAR, None) is None
+    assert server.asked == 0
+
+
+# --- A story, from its first report on -------------------------------------------------------------------------------
+
+
+ALERTS: Final = alert_settings(desk={"slack": {"channel": "#levant", "token": TOKEN}})
+
+
+@pytest.fixture
+def story(server: SlackServer, tmp_path: Path) -> Iterator[Story]:
+    with open_store(f"sqlite:{tmp_path / 'state.db'}") as store:
+        yield Story(store, server)
+
+
+@dataclass
+class Story:
+    """A desk in Slack that is told of one story, over a real store."""
+
+    store: SqlStore
+    server: SlackServer
+
+    def report(self, version: str, now: datetime) -> str:
+        Recorder(self.store, ALERTS).record(a_match(version=version, title=f"خبر {version}"), now)
+        Decider(self.store, ALERTS).tick(now)
+        (report,) = self.store.alerts()
+        return report.alert.id
+
+    def owe(self, cause: str, alert: str, now: datetime) -> None:
+        to = {"receiver": "desk", "channel": "slack", "destination": "#levant"}
+        owed = Owed(**to, cause=cause, about=alert, alerts=(alert,))
+        self.store.decide(lambda _: Decision(notifications=(owed,)), now)
+
+    def turn(self, now: datetime) -> None:
+        """Deliver what is owed now, and put right what is to be."""
+        channels = {"slack": bot(self.server, limit=timedelta(seconds=1))}
+        render = Renderer().render
+        deliverer = Deliverer(self.store, channels, render, lambda _: None, worker="one", jitter=lambda: 0.0)
+        while deliverer.deliver_one(now, "slack") or deliverer.refresh_one(now, "slack"):
+            pass
+
+
+CAUSES: Final = ("growth:5", "term:حميميم", "tier1:agency", "changed:a1", "withdrawn:a1", "developments", "resolved")
+
+
+def test_a_story_is_one_message_that_stays_up_to_date_with_all_that_follows_in_its_thread(story: Story) -> None:
+    alert = story.report("v1", BEGUN)
+    story.turn(BEGUN)
+    for number, cause in enumerate(CAUSES, start=1):
+        story.owe(cause, alert, BEGUN + timedelta(minutes=number))
+        story.turn(BEGUN + timedelta(minutes=number))
+    parent, *replies = story.server.posts
+    assert "thread_ts" not in parent
+    assert [reply["thread_ts"] for reply in replies] == [parent["ts"]] * len(CAUSES)
+    story.report("v2", BEGUN + timedelta(hours=1))
+    asked = story.server.asked
+    story.turn(BEGUN + timedelta(hours=1, seconds=29))
+    assert story.server.asked == asked
+    story.turn(BEGUN + timedelta(hours=1, seconds=30))
+    assert (story.server.asked, len(story.server.posts)) == (asked + 1, 1 + len(CAUSES))
+    assert story.server.posts[0]["parse"] == "none", "the first message was put right"
+
+
+def test_an_answer_that_was_lost_leaves_one_message_and_its_thread(story: Story) -> None:
+    story.report("v0", BEGUN)
+    story.turn(BEGUN)
+    story.owe("growth:5", story.report("v0", BEGUN), BEGUN)
+    story.server.script.append(Answer(kept=True, hang_up=True))
+    story.turn(BEGUN)
+    story.turn(BEGUN + timedelta(seconds=5))
+    assert [post["metadata"]["event_payload"]["id"] for post in story.server.posts] == [
+        told.id for report in story.store.alerts() for told in report.told
+    ]
+    assert story.store.backlog().waiting == 0
 
 
 # --- Bad days --------------------------------------------------------------------------------------------------------

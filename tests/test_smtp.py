@@ -2,19 +2,27 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.errors import DeliveryError
-from monitor.model import Message, Severity
+from monitor.model import Alert, Message, Notification, Severity
+from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import SmtpChannel, compose
 from monitor.settings import Smtp
 from tests.mailserver import ACCEPT, DROP, Certificate, MailServer, make_certificate
+from tests.samples import NOW, a_match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MESSAGE = Message(
     id="00c0ffee00c0ffee",
@@ -234,6 +242,79 @@ def test_a_server_that_never_answers_is_given_up_in_time() -> None:
         error = refusal(SmtpChannel(Smtp.model_validate(smtp), timeout=timedelta(seconds=0.2)))
     assert error.retryable
     assert "timed out" in error.reason
+
+
+def test_a_server_that_takes_its_time_over_every_reply_is_given_up_in_time() -> None:
+    with dripping_server() as port:
+        smtp = {"host": "127.0.0.1", "port": port, "tls": "none", "from": "monitor@example.org"}
+        limit = timedelta(seconds=0.3)
+        error = refusal(SmtpChannel(Smtp.model_validate(smtp), timeout=timedelta(seconds=5), limit=limit))
+    assert (error.retryable, error.doubtful) == (True, True)
+    assert "took too long" in error.reason
+
+
+@contextmanager
+def dripping_server() -> Iterator[int]:
+    """Greet whoever comes a byte at a time, without end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        left = threading.Event()
+
+        def drip() -> None:
+            caller, _ = listener.accept()
+            with caller, suppress(OSError):
+                while not left.wait(0.02):
+                    caller.sendall(b"2")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            left.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "doubtful"),
+    [
+        pytest.param("DATA", DROP, True, id="the mail was handed over, and nothing was said"),
+        pytest.param("DATA", "451 4.7.1 try later", False, id="it was refused for now"),
+        pytest.param("DATA", "554 5.7.1 looks like spam", False, id="it was refused"),
+        pytest.param("RCPT", "421 4.3.2 shutting down", False, id="it was not handed over"),
+    ],
+)
+def test_a_mail_may_have_arrived_only_if_nothing_was_said(command: str, reply: str, *, doubtful: bool) -> None:
+    with MailServer({command: [reply]}) as server:
+        assert refusal(channel(server)).doubtful is doubtful
+
+
+def test_a_headline_of_line_breaks_and_ten_thousand_letters_is_one_subject_and_no_header() -> None:
+    title = "قاعدة\r\nBcc: x@evil.example\u2028\u0085\x0b\x0cطرطوس " + "ط" * 10_000
+    notification = Notification(
+        id="n", receiver="d", channel="email", destination="d@example.org", cause="first", created=NOW, alerts=()
+    )
+    with MailServer() as server:
+        match = a_match(title=title)
+        told = Alert(
+            id="a", kind="watchlist", name="w", severity=Severity.HIGH, state="open", created=NOW, matches=(match,)
+        )
+        channel(server).send(Renderer().render(replace(notification, alerts=(told,))), "desk@example.org")
+    (received,) = server.received
+    head = received.data.split(b"\r\n\r\n", 1)[0].decode("ascii").split("\r\n")
+    names = [line.partition(":")[0] for line in head if not line.startswith(" ")]
+    assert names == [
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "List-Id",
+        "Auto-Submitted",
+        "MIME-Version",
+        "Content-Type",
+    ]
+    assert "Bcc: x@evil.example" in str(parsed(received.data)["Subject"])
+    assert max(map(len, head)) < 80
 
 
 def test_a_servers_reply_is_one_short_line_in_the_error() -> None:

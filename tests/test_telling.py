@@ -21,7 +21,7 @@ from monitor.settings import Alerts
 from monitor.store import SqlStore, open_store
 from monitor.store.schema import tellings
 from tests.notifier import Simulation, a_report, a_silence, an_edition
-from tests.samples import an_event
+from tests.samples import NOW, after, alert_settings, an_event
 
 FOLDER = Path(__file__).parent / "data/telling"
 
@@ -134,3 +134,38 @@ def test_case(case: dict[str, Any], store: SqlStore) -> None:
     assert play.kept(ended=True) == case.get("never", [])
     for number, hidden in case.get("hid", {}).items():
         assert next(one.hidden for one in store.silences() if one.id == number) == hidden
+
+
+# --- Much, and for long ----------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_matches_in_a_minute_are_a_few_messages_urgent_ones_first_and_none_is_lost(store: SqlStore) -> None:
+    receivers = {"desk": {"terminal": True}}
+    routes = [{"match": {"severity": "critical"}, "group_wait": "0s"}]
+    route = {"receiver": "desk", "group_wait": "30s", "routes": routes}
+    simulation = Simulation(store, Alerts.model_validate({"receivers": receivers, "route": route}))
+    for number in range(1_000):
+        at = after(seconds=0.06 * number)
+        words = {"article": f"a{number}", "severity": "critical" if number == 500 else "medium"}
+        simulation.happens(at, lambda at, words=words: simulation.record(a_report(at, words)))  # type: ignore[misc]
+    simulation.run(NOW, after(minutes=5))
+    told = [article for one in simulation.heard for article in one.tells]
+    assert sorted(told) == sorted(f"a{number}" for number in range(1_000))
+    assert len(simulation.heard) <= 4
+    (alone,) = [one for one in simulation.heard if one.tells == ("a500",)]
+    assert alone.at == after(seconds=30)
+
+
+def test_mail_that_is_down_for_hours_comes_in_order_and_the_terminal_hears_everything_in_time(store: SqlStore) -> None:
+    simulation = Simulation(store, alert_settings(), mail_down=(NOW, after(hours=5)))
+    for number in range(100):
+        at = after(minutes=3 * number)
+        words = {"article": f"a{number}"}
+        simulation.happens(at, lambda at, words=words: simulation.record(a_report(at, words)))  # type: ignore[misc]
+    simulation.run(NOW, after(hours=6))
+    heard = [(one.tells[0], one.at) for one in simulation.heard]
+    in_time = heard[:100]
+    assert in_time == [(f"a{number}", after(minutes=3 * number)) for number in range(100)]
+    late = heard[100:]
+    assert [article for article, _ in late] == [f"a{number}" for number in range(100)]
+    assert after(hours=5) <= late[0][1] == late[-1][1] <= after(hours=5, minutes=10)

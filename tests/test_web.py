@@ -113,7 +113,8 @@ def test_the_running_service_is_healthy_ready_and_counts(tmp_path: Path) -> None
         assert json.loads(get(port, "/healthz")[1])["state"] == "ok"
         checks = json.loads(get(port, "/readyz")[1])["checks"]
         assert set(checks.values()) == {"ok"}
-        assert {"group matcher", "group notifier", "store", "watchlists", "poller", "delivery"} <= checks.keys()
+        loops = {"group matcher", "group notifier", "poller", "deciding", "delivery: email"}
+        assert {"store", "watchlists", *loops} <= checks.keys()
         samples = {
             (sample.name, *sample.labels.values()): sample.value
             for family in text_string_to_metric_families(get(port, "/metrics")[1])

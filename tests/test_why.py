@@ -83,7 +83,7 @@ class _Mail:
     def __init__(self) -> None:
         self.fault: DeliveryError | None = None
 
-    def send(self, message: Message, destination: str) -> None:  # noqa: ARG002 - a channel's
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
         if self.fault:
             raise self.fault
 

@@ -50,7 +50,7 @@ def foresee(
         ruling = judge_match(report, Story(id="foreseen", silences=standing), alerts.route, at)
         reason, tell = ruling.reason, ruling.tell
     else:
-        raised = judge_event(report, None, alerts.route, at)
+        raised = judge_event(report, None, alerts.route, alerts.receivers, at)
         tell = raised.tell if raised else ()
         reason = Reason.TOLD if tell else Reason.NO_ROUTE
     waiting = Waiting(silences=tuple(silences), messages=messages)

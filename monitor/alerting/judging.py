@@ -20,18 +20,18 @@ from monitor.alerting.causes import (
     new_term,
     withdrawn,
 )
-from monitor.alerting.routing import route, subject_of
+from monitor.alerting.routing import avoid_failing, route, subject_of
 from monitor.alerting.silencing import hiding_one, is_about
 from monitor.model import Edit, Reason, Severity, Status, stable_hash
 from monitor.ports import EditRuling, EventRuling, Routed, Ruling, ToTell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from monitor.model import Edition, Event, Match
     from monitor.ports import LastAlert, Recorded, Standing, Story
-    from monitor.settings import Route
+    from monitor.settings import Receiver, Route
 
 LATE: Final = timedelta(hours=1)
 """What is decided later than this tells of an outage of ours, and comes in one message."""
@@ -151,19 +151,20 @@ def judge_edition(edition: Edition, recorded: Recorded, tree: Route, now: dateti
 # --- Events ------------------------------------------------------------------------------------------------------
 
 
-def judge_event(event: Event, last: LastAlert | None, tree: Route, now: datetime) -> EventRuling | None:
+def judge_event(
+    event: Event, last: LastAlert | None, tree: Route, receivers: Mapping[str, Receiver], now: datetime
+) -> EventRuling | None:
     """Say what an event changes: raised opens, cleared closes, and None is for what changes nothing.
 
     Events come at least once: one from before the last change was heard already. Those who were told hear of the end.
     """
+    routed = avoid_failing(_routed(tree, event, event.at, now), event, receivers)
     if last is not None and last.state != "closed":
         if event.state == "cleared" and event.at >= last.changed:
-            routed = _routed(tree, event, event.at, now)
             tell = tuple(ToTell(one, RESOLVED) for one in routed if one.receiver in last.told)
             return EventRuling(alert=last.id, state="closed", tell=tell)
         return None
     if event.state == "cleared" or (last is not None and event.at <= last.changed):
         return None
     alert = stable_hash("operations", event.rule, event.subject, event.at.isoformat())
-    routed = _routed(tree, event, event.at, now)
     return EventRuling(alert=alert, state="open", tell=tuple(map(ToTell, routed)))

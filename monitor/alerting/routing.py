@@ -5,9 +5,9 @@ Does not know destinations, and decides nothing that depends on the time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from monitor.model import Event
 from monitor.ports import Routed
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from monitor.model import Match, Matcher, Severity
-    from monitor.settings import Route, RouteMatch
+    from monitor.settings import Receiver, Route, RouteMatch
+
+DELIVERY_FAILING: Final = "delivery failing"
+"""The rule of events which tell that a destination cannot be reached; their subject is ``channel:destination``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,23 @@ def route(tree: Route, subject: Subject) -> tuple[Routed, ...]:
     for routed in _descend(tree, subject, _Inherited()):
         first.setdefault(routed.receiver, routed)
     return tuple(first.values())
+
+
+def avoid_failing(routed: tuple[Routed, ...], event: Event, receivers: Mapping[str, Receiver]) -> tuple[Routed, ...]:
+    """Leave out who can be reached only where nothing arrives, as the event says; without anybody, tell another.
+
+    That is the first one configured that has another destination.
+    """
+    if event.rule != DELIVERY_FAILING or not routed:
+        return routed
+    reached = {
+        name
+        for name, receiver in receivers.items()
+        if any(f"{channel}:{destination}" != event.subject for channel, destination in receiver.destinations)
+    }
+    left = tuple(one for one in routed if one.receiver in reached or one.receiver not in receivers)
+    others = (replace(routed[0], receiver=name) for name in receivers if name in reached)
+    return left or tuple(others)[:1]
 
 
 @dataclass(frozen=True, slots=True)

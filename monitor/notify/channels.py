@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from monitor.errors import DeliveryError
 from monitor.notify.smtp import SmtpChannel
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from monitor.model import Message
     from monitor.ports import Channel
     from monitor.settings import Settings
+
+CHANNELS: Final = ("terminal", "file", "email", "slack", "apprise")
+"""All that there may be, configured or not."""
 
 
 def open_channels(settings: Settings) -> dict[str, Channel]:
@@ -36,7 +39,7 @@ def open_channels(settings: Settings) -> dict[str, Channel]:
 class _Serverless:
     """Mail of a receiver that nobody routes to, without the server that it needs."""
 
-    def send(self, message: Message, destination: str) -> None:  # noqa: ARG002 - none is sent
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - none is sent
         self.probe(destination)
 
     def probe(self, destination: str) -> None:  # noqa: ARG002 - none is reached

@@ -34,6 +34,7 @@ class Recorder:
     def __init__(self, store: Store, alerts: Alerts) -> None:
         self._store = store
         self._tree = alerts.route
+        self._receivers = alerts.receivers
 
     def record(self, match: Match, now: datetime) -> Reason | None:
         """Record a match, its story and any alert; return why it alerts or not, None when it was recorded before.
@@ -71,7 +72,8 @@ class Recorder:
         Raises:
             Unavailable: nothing was written; the event comes again.
         """
-        ruling = self._store.record_event(event, partial(judge_event, event, tree=self._tree, now=now), now)
+        judge = partial(judge_event, event, tree=self._tree, receivers=self._receivers, now=now)
+        ruling = self._store.record_event(event, judge, now)
         state = ruling.state if ruling else "unchanged"
         log.info("event recorded", rule=event.rule, subject=event.subject, state=event.state, alert=state)
         return ruling.alert if ruling else None

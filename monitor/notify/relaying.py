@@ -39,7 +39,7 @@ class AppriseChannel:
         self._destinations = destinations
         self._limit = limit
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
         """Send one message as plain text, cut to what the service takes unless its address says ``overflow=split``.
 
         Raises:
@@ -53,7 +53,7 @@ class AppriseChannel:
                 self._limit, lambda: bool(service.notify(body=body, title=title, body_format=NotifyFormat.TEXT))
             )
         except TimeoutError:
-            raise DeliveryError(f"{destination} did not answer in time") from None
+            raise DeliveryError(f"{destination} did not answer in time", doubtful=True) from None
         if not taken:
             raise DeliveryError(f"{destination} did not take it; look whether its address is right and it runs")
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.errors import DeliveryError
 from monitor.model import stable_hash
 from monitor.notify.display import clean, cut
+from monitor.notify.waiting import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from monitor.model import Message
 
 _TIMEOUT: Final = timedelta(seconds=20)
+LIMIT: Final = timedelta(seconds=90)
+"""What sending a mail may take in all: there are ten replies to wait for."""
 _REPLY_LENGTH: Final = 300  # characters of a server's reply that an error repeats
 _PERMANENT: Final = 500  # replies from here on mean: not like this, ever (RFC 5321 §4.2.1)
 _NOT_IN_LABELS: Final = re.compile(r"[^\w-]+|_")
@@ -40,17 +43,24 @@ _LABEL_LENGTH: Final = 128  # of the 255 characters that a List-Id may have
 class SmtpChannel:
     """Sends mail through the configured server.
 
-    ``timeout`` bounds each wait for the server; ``trust`` holds the certificates to believe, by default the system's.
+    ``timeout`` bounds each wait for the server, ``limit`` all of them; ``trust`` holds the certificates to believe, by
+    default the system's.
     """
 
     def __init__(
-        self, server: settings.Smtp, *, timeout: timedelta = _TIMEOUT, trust: ssl.SSLContext | None = None
+        self,
+        server: settings.Smtp,
+        *,
+        timeout: timedelta = _TIMEOUT,
+        limit: timedelta = LIMIT,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = server
         self._timeout = timeout.total_seconds()
+        self._limit = limit
         self._trust = trust or ssl.create_default_context()
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
         """Send one mail to one address.
 
         Raises:
@@ -61,12 +71,20 @@ class SmtpChannel:
             mail = compose(message, destination, self._settings.sender)
         except ValueError as error:
             raise self._error("no mail can be made of this", error, retryable=False) from None
+        try:
+            within(self._limit, lambda: self._hand_over(mail))
+        except TimeoutError:
+            raise DeliveryError("the mail server took too long", doubtful=True) from None
+
+    def _hand_over(self, mail: EmailMessage) -> None:
         server = self._open(mail["From"].addresses[0].domain)
         try:
             server.send_message(mail)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             server.close()
-            raise self._error("the mail was not accepted", error, retryable=_is_passing(error)) from None
+            raise self._error(
+                "the mail was not accepted", error, retryable=_is_passing(error), doubtful=_is_unheard(error)
+            ) from None
         with suppress(smtplib.SMTPException, OSError):  # it is accepted: a lost farewell must not repeat it
             server.quit()
 
@@ -105,12 +123,13 @@ class SmtpChannel:
     def _password(self) -> str:
         return self._settings.password.get_secret_value() if self._settings.password else ""
 
-    def _error(self, what: str, error: Exception, *, retryable: bool) -> DeliveryError:
+    def _error(self, what: str, error: Exception, *, retryable: bool, doubtful: bool = False) -> DeliveryError:
         """Tell a failure in one line. A server may repeat what it was sent, so the secrets are taken out."""
         reply = _reply(error)
         for secret in _spellings(self._settings.user or "", self._password()):
             reply = reply.replace(secret, "***")
-        return DeliveryError(f"{what}: {cut(clean(reply).strip(), _REPLY_LENGTH)}", retryable=retryable)
+        told = f"{what}: {cut(clean(reply).strip(), _REPLY_LENGTH)}"
+        return DeliveryError(told, retryable=retryable, doubtful=doubtful)
 
 
 # --- What went wrong -----------------------------------------------------------------------------------------------
@@ -122,6 +141,13 @@ def _is_passing(error: Exception) -> bool:
     if code is not None:
         return code < _PERMANENT
     return not isinstance(error, ValueError | smtplib.SMTPNotSupportedError)
+
+
+def _is_unheard(error: Exception) -> bool:
+    """Tell whether the server may have taken the mail: the connection ended without a reply."""
+    return isinstance(error, smtplib.SMTPServerDisconnected) or (
+        isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException)
+    )
 
 
 def _code(error: Exception) -> int | None:

@@ -28,7 +28,7 @@ class SpoolChannel:
     def __init__(self, sender: str = "monitor@localhost") -> None:
         self._sender = sender
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's
         """Write one message; both files are durable when this returns.
 
         Raises:

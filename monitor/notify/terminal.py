@@ -44,7 +44,7 @@ class TerminalChannel:
         environment = os.environ if environment is None else environment
         self._plain = bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
 
-    def send(self, message: Message, destination: str) -> None:  # noqa: ARG002 - a terminal is one destination
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a terminal is one destination
         """Print one message.
 
         Raises:

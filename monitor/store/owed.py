@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, case, exists, func, or_, select, update
+from sqlalchemy import and_, case, func, select, update
 
 from monitor.model import Notification
-from monitor.ports import Backlog, Claim
+from monitor.ports import Backlog, Claim, Doubt
 from monitor.store.reported import read_alerts
 from monitor.store.schema import alerts, notifications, told
 from monitor.store.tables import Tables
@@ -24,28 +24,35 @@ if TYPE_CHECKING:
     from monitor.ports import Settlement
 
 _row = notifications.c
+_may_have_arrived = func.coalesce(_row.doubtful_since, _row.not_before)
+"""An attempt begins when it may, or later."""
 
 
 class OwedTables(Tables):
     """Notifications."""
 
-    def claim(self, worker: str, now: datetime, lease: timedelta) -> Claim | None:
+    def claim(self, worker: str, now: datetime, lease: timedelta, channel: str | None = None) -> Claim | None:
         """Take the oldest notification that may be sent now, for at most ``lease``; None when there is none."""
-        free = select(notifications).where(_is_free(now), ~_is_behind_another()).order_by(_row.position).limit(1)
         with self.database.writing() as connection:
-            row = connection.execute(free).one_or_none()
+            row = _oldest_free(connection, now, channel)
             if row is None:
                 return None
             until = now + lease
             taken = {"state": "claimed", "claimed_by": worker, "lease_until": until, "attempts": row.attempts + 1}
-            connection.execute(update(notifications).where(_row.id == row.id).values(taken))
+            if row.state == "claimed":  # whoever had it may have sent it
+                taken["doubtful_since"] = _may_have_arrived
+            mine = _row.id == row.id
+            connection.execute(update(notifications).where(mine).values(taken))
             return Claim(
-                notification=_notification(connection, row),
+                notification=read_notification(connection, row),
                 worker=worker,
                 lease_until=until,
                 attempts=row.attempts + 1,
                 owed_since=row.owed_since,
-                earlier=_earlier(connection, row),
+                failing_since=row.failing_since,
+                oldest_at=_oldest_at(connection, row),
+                thread=_thread(connection, row),
+                doubt=_doubt(connection, row, connection.scalar(select(_row.doubtful_since).where(mine))),
             )
 
     def settle(self, claim: Claim, outcome: Settlement) -> bool:
@@ -58,6 +65,11 @@ class OwedTables(Tables):
         )
         result = {
             "state": outcome.state,
+            "failing_since": func.coalesce(_row.failing_since, outcome.at) if outcome.state == "pending" else None,
+            "doubtful_since": _may_have_arrived if outcome.doubtful else _row.doubtful_since,
+            # what is not sent yet is read anew, and what has no receipt stays as it is
+            "stale_since": _row.stale_since if outcome.receipt else None,
+            "refresh_at": _row.refresh_at if outcome.receipt else None,
             "not_before": outcome.not_before or outcome.at,
             "sent_at": outcome.at if outcome.state == "sent" else None,
             "error": outcome.error,
@@ -68,11 +80,18 @@ class OwedTables(Tables):
         with self.database.writing() as connection:
             return connection.execute(update(notifications).where(*still_ours).values(result)).rowcount == 1
 
+    def hasten(self, channel: str, destination: str, now: datetime) -> int:
+        """Let all that was postponed at a destination be tried now, for it is reached again; return how many."""
+        postponed = (_row.channel == channel, _row.state == "pending", _row.destination == destination)
+        free = update(notifications).where(*postponed, _row.not_before > now).values(not_before=now)
+        with self.database.writing() as connection:
+            return connection.execute(free).rowcount
+
     def release_claims(self) -> int:
         """Give back every claim, whoever has it; return how many. Only for who knows that no one else delivers."""
         claimed = update(notifications).where(_row.state == "claimed")
         with self.database.writing() as connection:
-            free = {"state": "pending", "claimed_by": None, "lease_until": None}
+            free = {"state": "pending", "claimed_by": None, "lease_until": None, "doubtful_since": _may_have_arrived}
             return connection.execute(claimed.values(free)).rowcount
 
     def backlog(self) -> Backlog:
@@ -95,45 +114,86 @@ class OwedTables(Tables):
         failed = update(notifications).where(_row.state == "failed")
         if alert is not None:
             failed = failed.where(_row.id.in_(select(told.c.notification).where(told.c.alert == alert)))
-        again = {"state": "pending", "attempts": 0, "not_before": now, "owed_since": now}
+        again = {"state": "pending", "attempts": 0, "not_before": now, "owed_since": now, "failing_since": None}
         with self.database.writing() as connection:
             return connection.execute(failed.values(again)).rowcount
 
 
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    return or_(
-        and_(_row.state == "pending", _row.not_before <= now),
-        and_(_row.state == "claimed", _row.lease_until <= now),
-    )
+def _oldest_free(connection: Connection, now: datetime, channel: str | None) -> Row[tuple[object, ...]] | None:
+    """Find the oldest one that may be sent: of those that wait, and of those whose claim ran out."""
+    mine = [_row.channel == channel] if channel else []
+    free = ((_row.state == "pending", _row.not_before <= now), (_row.state == "claimed", _row.lease_until <= now))
+    found = [
+        connection.execute(
+            select(notifications).where(*mine, *each, ~_is_behind_another()).order_by(_row.position).limit(1)
+        ).one_or_none()
+        for each in free
+    ]
+    return min((row for row in found if row), key=lambda row: row.position, default=None)
 
 
 def _is_behind_another() -> ColumnElement[bool]:
-    """Whether an older one about the same, for the same destination, is still unsent."""
-    older = notifications.alias("older")
-    return exists(
-        select(older.c.position).where(
-            older.c.about == _row.about,
-            older.c.channel == _row.channel,
-            older.c.destination == _row.destination,
-            older.c.state.in_(("pending", "claimed")),
-            older.c.position < _row.position,
-        )
+    """Whether an older one that tells one of its alerts to the same destination is still unsent.
+
+    Nested, so that each step has one index to go by: of what is unsent there may be very much.
+    """
+    mine, theirs, older = told.alias("mine"), told.alias("theirs"), notifications.alias("older")
+    is_unsent = (
+        older.c.id == theirs.c.notification,
+        older.c.channel == _row.channel,
+        older.c.destination == _row.destination,
+        older.c.state.in_(("pending", "claimed")),
+        older.c.position < _row.position,
     )
+    unsent = select(older.c.position).where(*is_unsent).correlate(theirs, notifications)
+    the_same = select(theirs.c.alert).where(theirs.c.alert == mine.c.alert, unsent.exists())
+    its_alerts = select(mine.c.alert).where(
+        mine.c.notification == _row.id, the_same.correlate(mine, notifications).exists()
+    )
+    return its_alerts.correlate(notifications).exists()
 
 
-def _earlier(connection: Connection, row: Row[tuple[object, ...]]) -> str | None:
-    """Read the receipt of the newest message about the same that reached the same destination."""
-    same = (
-        _row.about == row.about,
+def _oldest_at(connection: Connection, row: Row[tuple[object, ...]]) -> datetime | None:
+    failing = (
+        _row.channel == row.channel,
+        _row.state == "pending",
+        _row.destination == row.destination,
+        _row.failing_since.is_not(None),
+        _row.position < row.position,
+    )
+    return connection.scalar(select(_row.not_before).where(*failing).order_by(_row.position).limit(1))
+
+
+def _thread(connection: Connection, row: Row[tuple[object, ...]]) -> str | None:
+    """Read the receipt of the first message about the one alert of this one that reached the same destination."""
+    about = connection.scalars(select(told.c.alert).where(told.c.notification == row.id)).all()
+    if len(about) != 1:
+        return None
+    first = and_(
+        _row.id.in_(select(told.c.notification).where(told.c.alert == about[0])),
         _row.channel == row.channel,
         _row.destination == row.destination,
         _row.state == "sent",
         _row.receipt.is_not(None),
     )
-    return connection.scalar(select(_row.receipt).where(*same).order_by(_row.position.desc()).limit(1))
+    return connection.scalar(select(_row.receipt).where(first).order_by(_row.position).limit(1))
 
 
-def _notification(connection: Connection, row: Row[tuple[object, ...]]) -> Notification:
+def _doubt(connection: Connection, row: Row[tuple[object, ...]], since: datetime | None) -> Doubt | None:
+    if since is None:
+        return None
+    there = (
+        _row.channel == row.channel,
+        _row.state == "sent",
+        _row.destination == row.destination,
+        _row.receipt.is_not(None),
+    )
+    near = select(_row.receipt).where(*there).order_by(_row.position.desc()).limit(1)
+    return Doubt(since=since, near=connection.scalar(near))
+
+
+def read_notification(connection: Connection, row: Row[tuple[object, ...]]) -> Notification:
+    """Read a notification whole, its alerts as they stand now."""
     members = select(alerts).join(told, told.c.alert == alerts.c.id).where(told.c.notification == row.id)
     return Notification(
         id=row.id,

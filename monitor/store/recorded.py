@@ -15,6 +15,7 @@ from monitor.codec import from_json, to_json
 from monitor.model import Match
 from monitor.ports import EventRuling, LastAlert, Recorded, Ruling, Story
 from monitor.store.awaited import told_of, write_tellings
+from monitor.store.refreshed import make_stale
 from monitor.store.schema import alerts, decisions, developments, edits, matches, silences, stories, watchlists
 from monitor.store.silenced import read_silences
 from monitor.store.standing import close_old, near, note, telling
@@ -72,6 +73,7 @@ class RecordedTables(Tables):
                 if ruling:
                     rulings.append(ruling)
                     connection.execute(insert(edits).values(_edit(ruling.alert, ruling.edit)))
+                    make_stale(connection, ruling.alert, now)
                     write_tellings(connection, ruling.tell, ruling.alert, edition.at, now)
         return tuple(rulings)
 
@@ -139,10 +141,11 @@ def _known(connection: Connection, match: Match, story: str, now: datetime) -> S
 
 
 def _open_or_join(connection: Connection, match: Match, known: Story, alert: str, now: datetime) -> None:
-    if known.alert:
-        return
-    if any(standing.id == alert for standing in known.near):
+    develops = any(standing.id == alert for standing in known.near)
+    if develops:
         connection.execute(insert(developments).values(story=known.id, alert=alert))
+    if develops or known.alert:
+        make_stale(connection, alert, now)
     else:
         _open_for_match(connection, match, known.id, alert, now)
 

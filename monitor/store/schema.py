@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -306,12 +306,18 @@ notifications = Table(
     Column("owed_since", Instant, nullable=False),
     Column("receipt", Text),
     Column("why", Text),
-    Index(None, "state", "not_before"),
-    Index(None, "about", "channel", "destination", "state"),
+    Column("failing_since", Instant),
+    Column("doubtful_since", Instant),
+    Column("stale_since", Instant),
+    Column("refresh_at", Instant, index=True),
+    Index(None, "state", "channel", "position", "not_before"),
 )
-"""``about`` is the alert or group whose messages to one destination keep their order. ``owed_since`` is ``created``,
-or when a person had it sent again. ``state``: pending, claimed, sent or failed. ``receipt`` is where a sent one stands,
-as its channel knows it."""
+"""``about`` is the alert, or the group. ``owed_since`` is ``created``, or when a person had it sent again. ``state``:
+pending, claimed, sent or failed. ``receipt`` is where a sent one stands, as its channel knows it.
+
+``failing_since`` is when the first attempt failed; ``doubtful_since`` is no later than the first that may have arrived
+unheard. A sent one that shows its alert as it was ``stale_since`` then is refreshed at ``refresh_at``, or is being
+refreshed until then."""
 
 told = Table(
     "told",

@@ -14,6 +14,7 @@ from monitor.store.filed import FiledTables
 from monitor.store.owed import OwedTables
 from monitor.store.polled import PolledTables
 from monitor.store.recorded import RecordedTables
+from monitor.store.refreshed import RefreshedTables
 from monitor.store.reported import ReportedTables
 from monitor.store.silenced import SilencedTables
 from monitor.store.traced import TracedTables
@@ -28,6 +29,7 @@ class SqlStore(
     RecordedTables,
     DecidedTables,
     OwedTables,
+    RefreshedTables,
     SilencedTables,
     ReportedTables,
     TracedTables,

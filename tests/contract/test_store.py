@@ -38,6 +38,7 @@ from monitor.ports import (
     Claim,
     Decided,
     Decision,
+    Doubt,
     Handover,
     Member,
     Owed,
@@ -615,6 +616,60 @@ def test_order_is_kept_while_the_older_one_is_postponed_and_free_when_it_failed(
     assert taken(claim(owing)) == ("alert-s1", "growth:5")
 
 
+def owe_together(store: Store, about: str, *alerts: str, destination: str = "desk@example.org") -> None:
+    """Owe one message that tells several alerts, or none."""
+    cause = f"group:{about}"
+    owed = Owed(receiver="desk", channel="email", destination=destination, cause=cause, about=about, alerts=alerts)
+    store.decide(lambda _: Decision(notifications=(owed,)), NOW)
+
+
+def causes(store: Store, now: datetime = NOW) -> list[str]:
+    """Claim all that may be sent now, and leave it in hand; return its causes, in order."""
+    found = []
+    while got := claim(store, now):
+        found.append(got.notification.cause)
+    return found
+
+
+@pytest.fixture
+def three(store: SqlStore) -> SqlStore:
+    """Three alerts, of which nothing is owed."""
+    for story in ("s1", "s2", "s3"):
+        store.record(a_match(story), told_in(story), opens, NOW)
+    return store
+
+
+def test_what_tells_an_alert_waits_for_an_unsent_group_that_holds_it(three: Store) -> None:
+    owe_together(three, "g1", "alert-s1", "alert-s2")
+    owe(three, "alert-s2", "growth:5")
+    owe(three, "alert-s3", "first")
+    assert causes(three) == ["group:g1", "first"]
+
+
+def test_a_group_waits_for_an_unsent_message_about_any_of_its_alerts(three: Store) -> None:
+    owe(three, "alert-s2", "first")
+    owe_together(three, "g1", "alert-s1", "alert-s2")
+    owe_together(three, "g2", "alert-s1", "alert-s3")
+    assert causes(three) == ["first"], "the second group waits for the first, though not for what that waits for"
+    three.release_claims()
+    assert sent(three) == [("alert-s2", "first"), ("alert-s1", "group:g1"), ("alert-s1", "group:g2")]
+
+
+def test_a_group_that_holds_it_elsewhere_does_not_hold_a_message_up(three: Store) -> None:
+    owe_together(three, "g1", "alert-s1", "alert-s2", destination="night@example.org")
+    owe_together(three, "nothing found")
+    owe_together(three, "nothing found again")
+    owe(three, "alert-s2", "growth:5")
+    assert causes(three) == ["group:g1", "group:nothing found", "group:nothing found again", "growth:5"]
+
+
+def test_who_asks_for_a_channel_gets_nothing_of_another(owing: Store) -> None:
+    assert owing.claim("one", NOW, LEASE, "slack") is None
+    got = owing.claim("one", NOW, LEASE, "email")
+    assert taken(got) == ("alert-s1", "first")
+    assert owing.claim("one", after(minutes=2), LEASE, "slack") is None, "nor of what ran out"
+
+
 def test_another_destination_does_not_wait(owing: Store) -> None:
     owe(owing, "alert-s1", "growth:5", destination="night@example.org")
     claims = [claim(owing) for _ in range(3)]
@@ -665,6 +720,195 @@ def test_a_claim_carries_the_alerts_with_all_their_matches(store: Store) -> None
     (alert,) = got.notification.alerts
     assert alert.matches == (a_match("a1", score=75), a_match("a1", "v2"))
     assert (alert.kind, alert.watchlist, alert.score, alert.state) == ("watchlist", "tartus", 95, "open")
+
+
+def test_what_failed_says_since_when_until_it_arrives_or_is_owed_anew(owing: Store) -> None:
+    first = claim(owing)
+    assert first is not None
+    assert first.failing_since is None
+    for minute in (1, 2):
+        owing.settle(first, Settlement(state="pending", at=after(minutes=minute), error="451"))
+        again = claim(owing, after(minutes=minute))
+        assert again is not None
+        assert again.failing_since == after(minutes=1)
+        first = again
+    owing.settle(first, Settlement(state="failed", at=after(minutes=3), error="550"))
+    owing.resend(after(minutes=4))
+    anew = claim(owing, after(minutes=4))
+    assert anew is not None
+    assert (taken(anew), anew.failing_since) == (("alert-s1", "first"), None)
+
+
+def test_a_claim_says_when_the_oldest_that_fails_at_its_destination_is_tried_again(owing: Store) -> None:
+    owe(owing, "alert-s2", "first", destination="night@example.org")
+    for minute in (1, 2):
+        got = claim(owing)
+        assert got is not None
+        assert got.oldest_at == (after(minutes=1) if minute == 2 else None)
+        owing.settle(got, Settlement(state="pending", at=NOW, not_before=after(minutes=minute), error="451"))
+    elsewhere = claim(owing)
+    assert elsewhere is not None
+    assert elsewhere.oldest_at is None
+
+
+def test_what_was_postponed_at_a_destination_may_be_hastened(owing: Store) -> None:
+    owe(owing, "alert-s1", "first", destination="night@example.org")
+    for _ in range(3):
+        got = claim(owing)
+        assert got is not None
+        owing.settle(got, Settlement(state="pending", at=NOW, not_before=after(hours=1), error="451"))
+    assert owing.hasten("slack", "desk@example.org", NOW) == 0
+    assert owing.hasten("email", "desk@example.org", NOW) == 2
+    assert [one[0] for one in sent(owing)] == ["alert-s1", "alert-s1", "alert-s2"]
+    assert owing.backlog().next_due == after(hours=1)
+
+
+# --- Where it stands -------------------------------------------------------------------------------------------------
+
+
+def arrive(store: Store, receipt: str | None, now: datetime = NOW) -> Claim:
+    """Send the oldest that is owed."""
+    got = claim(store, now)
+    assert got is not None
+    assert store.settle(got, Settlement(state="sent", at=now, receipt=receipt))
+    return got
+
+
+def test_what_follows_answers_the_first_message_about_its_alert(three: Store) -> None:
+    owe(three, "alert-s1", "first", "growth:5", "term:x")
+    assert [arrive(three, receipt).thread for receipt in ("A 1", "A 2", None)] == [None, "A 1", "A 1"]
+    owe(three, "alert-s1", "first", destination="night@example.org")
+    owe(three, "alert-s2", "first")
+    assert [arrive(three, "A 3").thread for _ in range(2)] == [None, None]
+
+
+def test_what_follows_a_group_answers_the_group_and_a_group_answers_nothing(three: Store) -> None:
+    owe_together(three, "g1", "alert-s1", "alert-s2")
+    owe(three, "alert-s2", "growth:5")
+    owe_together(three, "g2", "alert-s1", "alert-s2")
+    assert [arrive(three, receipt).thread for receipt in ("A 1", "A 2", "A 3")] == [None, "A 1", None]
+
+
+def test_doubt_is_remembered_from_the_first_attempt_on_with_a_place_near_by(three: Store) -> None:
+    owe(three, "alert-s2", "first")
+    arrive(three, "C1 5")
+    owe(three, "alert-s1", "first")
+    sure = claim(three)
+    assert sure is not None
+    assert sure.doubt is None
+    three.settle(sure, Settlement(state="pending", at=NOW, not_before=after(seconds=5), error="451"))
+    lost = claim(three, after(seconds=9))
+    assert lost is not None
+    assert lost.doubt is None
+    three.settle(lost, Settlement(state="pending", at=NOW, not_before=after(hours=1), error="lost", doubtful=True))
+    again = claim(three, after(hours=1))
+    assert again is not None
+    assert again.doubt == Doubt(since=after(seconds=5), near="C1 5")
+    three.settle(again, Settlement(state="failed", at=after(hours=1), error="refused"))
+    three.resend(after(days=1))
+    anew = claim(three, after(days=1))
+    assert anew is not None
+    assert anew.doubt == again.doubt
+
+
+@pytest.mark.parametrize("by", ["a restart", "time"])
+def test_a_claim_that_its_worker_left_is_in_doubt(owing: Store, by: str) -> None:
+    claim(owing)
+    if by == "a restart":
+        owing.release_claims()
+    again = claim(owing, after(minutes=2))
+    assert again is not None
+    assert again.doubt == Doubt(since=NOW)
+
+
+# --- Put right -------------------------------------------------------------------------------------------------------
+
+
+def joins(store: Store, version: str, now: datetime) -> None:
+    """Let another version of an article join the first alert."""
+    store.record(a_match("s1", version), told_in("s1"), copies, now)
+
+
+def refreshable(store: Store, now: datetime) -> list[str]:
+    """Take all that is to be put right now, and leave it in hand."""
+    found = []
+    while got := store.claim_refresh("email", now, LEASE):
+        found.append(got.receipt)
+    return found
+
+
+def test_a_message_is_to_be_put_right_once_half_a_minute_after_its_alert_changed(three: Store) -> None:
+    owe(three, "alert-s1", "first")
+    arrive(three, "A 1")
+    for second in (0, 10, 20):
+        joins(three, f"w{second}", after(seconds=second))
+    assert refreshable(three, after(seconds=29)) == []
+    assert three.claim_refresh("slack", after(seconds=30), LEASE) is None
+    got = three.claim_refresh("email", after(seconds=30), LEASE)
+    assert got is not None
+    assert (got.receipt, got.since, len(got.notification.alerts[0].matches)) == ("A 1", NOW, 4)
+    assert refreshable(three, after(seconds=31)) == []
+    assert three.settle_refresh(got, after(seconds=32))
+    assert refreshable(three, after(days=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "receipt"),
+    [pytest.param("growth:5", "A 1", id="a reply stays"), pytest.param("first", None, id="no receipt")],
+)
+def test_what_is_never_put_right(three: Store, cause: str, receipt: str | None) -> None:
+    owe(three, "alert-s1", cause)
+    arrive(three, receipt)
+    joins(three, "v2", NOW)
+    assert refreshable(three, after(days=1)) == []
+
+
+def test_what_tells_several_alerts_is_never_put_right(three: Store) -> None:
+    owe_together(three, "g1", "alert-s1", "alert-s2")
+    arrive(three, "A 1")
+    joins(three, "v2", NOW)
+    assert refreshable(three, after(days=1)) == []
+
+
+@pytest.mark.parametrize(("receipt", "found"), [("A 1", ["A 1"]), (None, [])])
+def test_what_changes_while_a_message_is_on_its_way_is_put_right_afterwards(
+    three: Store, receipt: str | None, found: list[str]
+) -> None:
+    owe(three, "alert-s1", "first")
+    joins(three, "v2", NOW)
+    got = claim(three)
+    assert got is not None
+    assert len(got.notification.alerts[0].matches) == 2, "what joined before is in it"
+    joins(three, "v3", NOW)
+    three.settle(got, Settlement(state="sent", at=NOW, receipt=receipt))
+    assert refreshable(three, after(seconds=30)) == found
+
+
+def test_what_changed_before_a_later_attempt_is_in_it(three: Store) -> None:
+    owe(three, "alert-s1", "first")
+    got = claim(three)
+    assert got is not None
+    joins(three, "v2", NOW)
+    three.settle(got, Settlement(state="pending", at=NOW, error="451"))
+    assert len(arrive(three, "A 1").notification.alerts[0].matches) == 2
+    assert refreshable(three, after(days=1)) == []
+
+
+def test_a_refresh_is_postponed_or_runs_out_and_a_late_result_is_ignored(three: Store) -> None:
+    owe(three, "alert-s1", "first")
+    arrive(three, "A 1")
+    joins(three, "v2", NOW)
+    slow = three.claim_refresh("email", after(minutes=1), LEASE)
+    assert slow is not None
+    assert three.claim_refresh("email", after(minutes=2), LEASE) is None
+    quick = three.claim_refresh("email", after(minutes=3), LEASE)
+    assert quick is not None
+    assert not three.settle_refresh(slow, after(minutes=3))
+    assert three.settle_refresh(quick, after(minutes=4), after(minutes=9))
+    assert three.claim_refresh("email", after(minutes=8), LEASE) is None
+    again = three.claim_refresh("email", after(minutes=9), LEASE)
+    assert again is not None
+    assert again.since == quick.since
 
 
 # --- Backlog ---------------------------------------------------------------------------------------------------------
@@ -984,9 +1228,9 @@ class _Dying(Ledger):
         super().__init__(file)
         self._sends = sends
 
-    def send(self, message: Message, destination: str) -> None:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> None:
         if self._sends:
-            super().send(message, destination)
+            super().send(message, destination, thread)
         _die()
 
 
