@@ -126,7 +126,7 @@ def test_a_further_story_of_the_same_words_joins_the_alert_and_is_told_when_its_
     ruling = judge_match(SAME_WORDS, NEAR, TREE, after(minutes=30))
     assert (ruling.reason, ruling.alert) == (Reason.DEVELOPMENT, "told-before")
     (tell,) = ruling.tell
-    assert (tell.cause, tell.routed.group_wait) == ("developments", timedelta(minutes=90))
+    assert (tell.cause, tell.routed.group_wait) == ("development:s2", timedelta(minutes=90))
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,19 @@ def test_a_sentence_that_is_withdrawn_is_told_once_to_those_who_were_told_of_it(
     assert causes == ["first", "withdrawn"]
 
 
+def test_a_run_until_idle_leaves_no_development_untold(monitor: Installation) -> None:
+    for name, text in (
+        ("ship.txt", TARTUS),
+        ("school.txt", "date 2026-11-20 افتتحت البلدية مدرسة ابتدائية قرب ميناء طرطوس القديم."),
+        ("match.txt", "date 2026-11-20 فاز فريق ميناء طرطوس بكأس المحافظات لكرة السلة بعد مباراة مثيرة."),
+    ):
+        monitor.put(name, text)
+        assert monitor("run", "--until-idle").returncode == 0
+    (alert,) = monitor.lines("alerts")
+    told = [one["cause"].partition(":")[0] for one in alert["notified"] if one["channel"] == "terminal"]
+    assert (len(alert["articles"]), told, alert["owed"]) == (3, ["first", "development", "development"], [])
+
+
 def test_alerts_and_sources_are_listed_for_programs(monitor: Installation) -> None:
     monitor.put("ship.txt", TARTUS)
     monitor("run", "--until-idle")

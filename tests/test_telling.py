@@ -15,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 from sqlalchemy import select
 
+from monitor.alerting.causes import DEVELOPMENT, parted
 from monitor.documents import parse_duration
 from monitor.ports import SourceState
 from monitor.settings import Alerts
@@ -108,7 +109,8 @@ class Play:
         found = []
         for one in self.simulation.heard:
             line: dict[str, Any] = {"at": self.local(one.at), "to": one.receiver, "tells": list(one.tells)}
-            line |= {} if one.cause.startswith(("first", "group:", "digest:")) else {"for": one.cause}
+            kind, _ = parted(one.cause)
+            line |= {} if kind in {"first", "group", "digest"} else {"for": kind if kind == DEVELOPMENT else one.cause}
             found.append(line | ({"why": one.why} if one.why else {}))
         return found
 

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final
 
 FIRST: Final = "first"
-DEVELOPMENTS: Final = "developments"
 RESOLVED: Final = "resolved"
 STEPS: Final = (5, 10, 20, 50, 100, 200, 500, 1_000)
 """Sources whose reports of a story are worth another message."""
@@ -17,8 +16,15 @@ STEPS: Final = (5, 10, 20, 50, 100, 200, 500, 1_000)
 TOGETHER: Final = timedelta(hours=2)
 """How long a further story that says the same words joins an alert, before and after the news of that."""
 
+DEVELOPMENT: Final = "development"
 _GROWTH, _TERM, _TIER1, _CHANGED, _WITHDRAWN = "growth", "term", "tier1", "changed", "withdrawn"
-_WORDS: Final = {FIRST: "first report", DEVELOPMENTS: "developments", RESOLVED: "recovered"}
+_WORDS: Final = {
+    FIRST: "first report",
+    RESOLVED: "recovered",
+    DEVELOPMENT: "developments",
+    _CHANGED: "changed since it was told",
+    _WITHDRAWN: "withdrawn",
+}
 
 
 def growth(before: int, now: int) -> str | None:
@@ -35,6 +41,11 @@ def new_term(term: str) -> str:
 def first_tier(source: str) -> str:
     """Return the cause for the first source of tier 1."""
     return f"{_TIER1}:{source}"
+
+
+def development(story: str) -> str:
+    """Return the cause for a further story that joined an alert."""
+    return f"{DEVELOPMENT}:{story}"
 
 
 def changed(content_hash: str) -> str:
@@ -64,9 +75,5 @@ def words(cause: str) -> str:
             return f"new term: {about.removeprefix('$')}"
         case (kind, about) if kind == _TIER1:
             return f"first tier-1 source: {about}"
-        case (kind, _) if kind == _CHANGED:
-            return "changed since it was told"
-        case (kind, _) if kind == _WITHDRAWN:
-            return "withdrawn"
-        case _:
-            return _WORDS.get(cause, cause)
+        case (kind, _):
+            return _WORDS.get(kind, cause)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from monitor.alerting.causes import DEVELOPMENTS, words
+from monitor.alerting.causes import DEVELOPMENT, parted, words
 from monitor.alerting.judging import LATE
 from monitor.alerting.silencing import hiding
 from monitor.calendars import next_time
@@ -151,11 +152,9 @@ def _windows(telling: Telling, receiver: Receiver, state: State, now: datetime) 
     digest = _digest_of(telling, receiver)
     if digest and digest > now:
         yield Reason.DIGEST, digest
-    if telling.closes and telling.closes > now:
-        if telling.cause == DEVELOPMENTS:
-            yield Reason.DEVELOPMENT, telling.closes
-        elif not state.windows_elapsed:
-            yield Reason.GROUP_WINDOW, telling.closes
+    if telling.closes and telling.closes > now and not state.windows_elapsed:
+        kind, _ = parted(telling.cause)
+        yield Reason.DEVELOPMENT if kind == DEVELOPMENT else Reason.GROUP_WINDOW, telling.closes
 
 
 def _free_at(name: str, state: State, now: datetime, found: _Findings) -> datetime | None:
@@ -296,7 +295,8 @@ def _gathered(waited: Sequence[_Waited], receiver: Receiver, state: State, now: 
 
 def _further(tellings: Sequence[Telling]) -> Iterator[str]:
     """Say for what else than the first cause an alert is told."""
-    return (words(telling.cause) for telling in tellings[1:])
+    said = dict.fromkeys(words(telling.cause) for telling in tellings)
+    return islice(said, 1, None)
 
 
 def _name_of(tellings: Iterable[Telling]) -> str:

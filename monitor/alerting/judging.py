@@ -10,14 +10,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from monitor.alerting.causes import (
-    DEVELOPMENTS,
+    DEVELOPMENT,
     FIRST,
     RESOLVED,
     TOGETHER,
     changed,
+    development,
     first_tier,
     growth,
     new_term,
+    parted,
     withdrawn,
 )
 from monitor.alerting.routing import avoid_failing, route, subject_of
@@ -71,7 +73,7 @@ def _judge(match: Match, story: Story, joined: Standing | None, tree: Route, now
         return Ruling(reason=reason, alert=stable_hash("alert", story.id), tell=tuple(map(ToTell, routed)))
     together = joined.created + TOGETHER - now
     tell = tuple(one for target in routed for one in _joining(match, story, joined, target, together))
-    news = any(one.cause != DEVELOPMENTS for one in tell)
+    news = any(parted(one.cause)[0] != DEVELOPMENT for one in tell)
     reason = Reason.TOLD if news else Reason.COPY if story.alert else Reason.DEVELOPMENT
     return Ruling(reason=reason, alert=joined.id, tell=tell)
 
@@ -90,7 +92,7 @@ def _joining(match: Match, story: Story, joined: Standing, target: Routed, toget
         if story.alert:
             yield from (ToTell(target, cause) for cause in _news(match, joined))
         else:
-            yield ToTell(replace(target, group_wait=together, key=f"developments {joined.id}"), DEVELOPMENTS)
+            yield ToTell(replace(target, group_wait=together, key=f"developments {joined.id}"), development(story.id))
     elif silence is None or not is_about(silence, match):
         yield ToTell(target, FIRST)
 

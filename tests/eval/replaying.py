@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from monitor.alerting.causes import DEVELOPMENTS
+from monitor.alerting.causes import DEVELOPMENT, parted
 from monitor.ingest.archives import read_articles
 from monitor.matching import compile_watchlists
 from monitor.settings import Alerts
@@ -143,7 +143,7 @@ def _heard(events: Iterable[Event], heard: Iterable[tuple[str, str]]) -> Iterato
 
 
 def _is_gathered(one: Heard) -> bool:
-    return one.cause == DEVELOPMENTS or one.cause.startswith("digest:")
+    return parted(one.cause)[0] in {DEVELOPMENT, "digest"}
 
 
 def _is_night(at: datetime) -> bool:
