@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from monitor.model import stable_hash
+from monitor.model import notification_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -378,7 +378,7 @@ class Owed:
     @property
     def id(self) -> str:
         """Its key, so that owing it twice is owing it once; two receivers with one address are one message."""
-        return stable_hash("notification", self.channel, self.destination, self.cause, self.about)
+        return notification_id(self.channel, self.destination, self.cause, about=self.about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -458,6 +458,11 @@ class Alerts(Strict):
     smtp: Smtp | None = None
     """The mail server."""
 
+    @property
+    def zones(self) -> dict[str, ZoneInfo]:
+        """Each receiver's clocks."""
+        return {name: receiver.clocks for name, receiver in self.receivers.items()}
+
 
 class Web(Strict):
     """Where `/healthz`, `/readyz` and `/metrics` are served."""

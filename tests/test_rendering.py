@@ -17,6 +17,7 @@ from email.policy import default
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -33,7 +34,7 @@ from tests import browser
 GOLDEN: Final = Path(__file__).parent / "data" / "messages"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir())
 NOW: Final = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
-RENDERER: Final = Renderer()
+RENDERER: Final = Renderer(zones={"beirut": ZoneInfo("Asia/Beirut")})
 
 
 # --- Golden messages -----------------------------------------------------------------------------------------------
@@ -75,8 +76,14 @@ def test_the_second_line_tells_why_it_came() -> None:
     whys = {case: RENDERER.render(notification(case)).text.splitlines()[0] for case in CASES}
     assert whys["arabic"] == "first report"
     assert whys["english-likely"] == "first report · likely: spelling"
-    assert whys["several"] == "4 alerts"
+    assert whys["several"] == "4 alerts · 1 critical, 2 high, 1 medium"
     assert whys["group-of-one"] == "first report"
+    assert whys["term"] == "\u2066new term: حميميم\u2069"
+    assert whys["growth"] == "+4 sources"
+    assert whys["withdrawn"] == "withdrawn"
+    assert whys["changed"] == "changed since it was told"
+    assert whys["recovery"] == "monitor itself · recovered"
+    assert whys["morning"] == "3 alerts · 1 critical, 2 high · held back in quiet hours: 3"
 
 
 def test_several_alerts_stand_gravest_first() -> None:
@@ -137,7 +144,7 @@ class Texts(HTMLParser):
     """Collects each text of the body with the attributes of what it stands in, and every style."""
 
     VOID = frozenset({"meta"})
-    INLINE = frozenset({"a", "bdi", "mark", "span"})
+    INLINE = frozenset({"a", "bdi", "del", "mark", "span"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -339,7 +346,7 @@ def test_whatever_is_written_gives_a_harmless_message_and_a_valid_mail(
 
 
 OUR_TAGS: Final = frozenset(
-    "html head meta title style body div table tr td p h2 a bdi span mark".split()  # noqa: SIM905 - easier to read
+    "html head meta title style body div table tr td p h2 a bdi del span mark".split()  # noqa: SIM905 - easier to read
 )
 OUR_ATTRIBUTES: Final = frozenset(
     "lang charset name content style dir href rel class role align width cellpadding cellspacing".split()  # noqa: SIM905
@@ -401,6 +408,7 @@ def assert_mails_as_written(message: Message) -> None:
         "Subject",
         "Date",
         "Message-ID",
+        *(["In-Reply-To", "References"] if message.thread else []),
         "List-Id",
         "Auto-Submitted",
         "MIME-Version",

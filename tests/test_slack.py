@@ -13,7 +13,9 @@ import pytest
 from monitor.errors import DeliveryError
 from monitor.model import Alert, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
 from monitor.notify.blocks import blocks_of
-from monitor.notify.rendering import Digest, Line, Part, Renderer, Report
+from monitor.notify.digesting import Digest, Report
+from monitor.notify.marking import Line, Part
+from monitor.notify.rendering import Renderer
 from monitor.notify.slack import SlackChannel
 from monitor.settings import Slack
 from tests.installation import Installation
@@ -105,7 +107,7 @@ def test_a_message_arrives_with_the_headline_first_and_the_words_marked(
         "style": {"bold": True},
     }
     assert "موسكو" in label["text"], "the watchlist's name"
-    assert "".join(part["text"] for part in facts) == " · high · first report"
+    assert "".join(part["text"] for part in facts) == " · high · first report\u2069"
     quote = report["elements"][1]
     assert quote["type"] == "rich_text_quote"
     assert [(part["text"].strip("\u2068\u2069"), "style" in part) for part in quote["elements"]] == [
@@ -172,7 +174,9 @@ def test_an_alert_with_more_evidence_than_there_is_room_keeps_its_headline_and_s
     report = Report(
         title="t", headline=words, label="w", severity=Severity.HIGH, details=("agency",), quotes=(words,) * 6
     )
-    blocks = blocks_of(Digest(title="t", label="w", why="why", severity=Severity.HIGH, reports=(report,), unshown=0))
+    blocks = blocks_of(
+        Digest(title="t", label="w", why="why", reasons=("why",), severity=Severity.HIGH, reports=(report,), unshown=0)
+    )
     post = {"text": "t", "blocks": list(blocks)}
     assert fault_of(post) is None
     assert len(shown(post)) < 10_000

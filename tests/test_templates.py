@@ -20,8 +20,10 @@ from structlog.testing import capture_logs
 
 from monitor.model import Message, Notification, Severity
 from monitor.notify import templating
+from monitor.notify.digesting import Digest, Entry, Listing, Report, digest_of
+from monitor.notify.marking import Line, Part
 from monitor.notify.proofing import check_templates, samples
-from monitor.notify.rendering import Digest, Line, Part, Renderer, Report
+from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import compose
 from monitor.notify.templating import BUILT_IN, MOST, NAMES, Overrides
 from monitor.notify.terminal import STYLES
@@ -391,17 +393,19 @@ def test_hidden_files_and_what_editors_leave_behind_are_no_templates(tmp_path: P
 
 
 def test_the_samples_are_of_every_kind_of_message() -> None:
-    reports = [report for digest in samples() for report in digest.reports]
-    for name in ("link", "lang", "quotes", "unquoted", "likely"):
+    digests = [digest_of(sample) for sample in samples()]
+    reports = [report for digest in digests for report in digest.reports]
+    for name in ("link", "lang", "word", "gone", "quotes", "unquoted", "likely", "listings"):
         assert {bool(getattr(report, name)) for report in reports} == {True, False}, name
-    assert {bool(digest.unshown) for digest in samples()} == {True, False}
+    assert {bool(digest.unshown) for digest in digests} == {True, False}
+    assert {bool(digest.reports) for digest in digests} == {True, False}
     assert {report.headline.direction for report in reports} == {"ltr", "rtl"}
 
 
 # --- What the guide says -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [Digest, Report, Line, Part])
+@pytest.mark.parametrize("kind", [Digest, Report, Listing, Entry, Line, Part])
 def test_the_guide_names_everything_that_a_template_sees(kind: type) -> None:
     section = GUIDE.split(f"### {kind.__name__}\n")[1].split("\n#")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [field.name for field in fields(kind)]
@@ -411,7 +415,12 @@ def test_the_guide_names_every_filter_and_style() -> None:
     section = GUIDE.split("### Filters and styles\n")[1].split("\n#")[0]
     environment = templating._environment(str(BUILT_IN))  # noqa: SLF001 - what the guide is held to
     own = environment.filters.keys() - jinja2.filters.FILTERS.keys()
-    assert own | (STYLES.keys() - set(Severity)) == set(re.findall(r"`(\w+)`", section)) - {"styles", "dir", *WAYS}
+    assert own | (STYLES.keys() - set(Severity)) == set(re.findall(r"`(\w+)`", section)) - {
+        "styles",
+        "dir",
+        "reasons",
+        *WAYS,
+    }
 
 
 def test_the_guide_names_every_template_and_its_limit() -> None:
