@@ -581,6 +581,9 @@ class AlertStore(Protocol):
     def alerts(self) -> Iterator[AlertReport]:
         """Every alert, newest last."""
 
+    def find(self, beginning: str, most: int) -> tuple[Alert | Notification, ...]:
+        """Alerts, then notifications, whose ids begin so; at most so many of each."""
+
     def handover(self, since: datetime) -> Handover:
         """What whoever takes over must know of what happened since then, and of what waits."""
 

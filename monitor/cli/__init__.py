@@ -18,6 +18,7 @@ from monitor.cli import (
     checking,
     describing,
     explaining,
+    previewing,
     replaying,
     reporting,
     serving,
@@ -43,6 +44,7 @@ app = typer.Typer(
 for group in (serving, checking, trying, explaining, replaying, starting, describing):
     app.add_typer(group.commands)
 app.add_typer(sourcing.sources, name="sources")
+reporting.alerts.add_typer(previewing.commands)
 app.add_typer(reporting.alerts, name="alerts")
 app.add_typer(silencing.silence, name="silence", help="What nobody wants to hear of for a while: add, list, expire.")
 app.add_typer(telling.receivers, name="receivers", help="Who is told: test.")

@@ -40,7 +40,7 @@ class OwedTables(Tables):
             taken = {"state": "claimed", "claimed_by": worker, "lease_until": until, "attempts": row.attempts + 1}
             connection.execute(update(notifications).where(_row.id == row.id).values(taken))
             return Claim(
-                notification=_notification(connection, row),
+                notification=read_notification(connection, row),
                 worker=worker,
                 lease_until=until,
                 attempts=row.attempts + 1,
@@ -133,7 +133,8 @@ def _earlier(connection: Connection, row: Row[tuple[object, ...]]) -> str | None
     return connection.scalar(select(_row.receipt).where(*same).order_by(_row.position.desc()).limit(1))
 
 
-def _notification(connection: Connection, row: Row[tuple[object, ...]]) -> Notification:
+def read_notification(connection: Connection, row: Row[tuple[object, ...]]) -> Notification:
+    """Read the notification of one of its rows, with its alerts as they stand."""
     members = select(alerts).join(told, told.c.alert == alerts.c.id).where(told.c.notification == row.id)
     return Notification(
         id=row.id,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.store.database import open_database
 from monitor.store.decided import DecidedTables
 from monitor.store.filed import FiledTables
+from monitor.store.found import FoundTables
 from monitor.store.owed import OwedTables
 from monitor.store.polled import PolledTables
 from monitor.store.recorded import RecordedTables
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-class SqlStore(PolledTables, RecordedTables, DecidedTables, OwedTables, SilencedTables, ReportedTables, FiledTables):
+class SqlStore(
+    PolledTables,
+    RecordedTables,
+    DecidedTables,
+    OwedTables,
+    SilencedTables,
+    ReportedTables,
+    FoundTables,
+    FiledTables,
+):
     """Everything that is remembered, in one database. Safe to use from many threads."""
 
     def close(self) -> None:

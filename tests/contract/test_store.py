@@ -688,6 +688,17 @@ def test_a_long_list_of_alerts_is_whole_and_in_order(store: Store) -> None:
     assert [report.alert.id for report in store.alerts()] == [f"alert-s{number}" for number in range(450)]
 
 
+def test_alerts_and_notifications_are_found_by_how_their_ids_begin(owing: Store) -> None:
+    first, second = owing.find("alert-s", 5)
+    assert (first, second) == tuple(report.alert for report in owing.alerts())
+    assert [found.id for found in owing.find("alert-s", 1)] == ["alert-s1"]
+    assert [found.id for found in owing.find("alert-s2", 5)] == ["alert-s2"]
+    got = claim(owing)
+    assert got is not None
+    assert owing.find(got.notification.id[:6], 5) == (got.notification,)
+    assert owing.find("%", 5) == owing.find("alert_s", 5) == ()
+
+
 def test_alerts_that_are_closed_do_not_stand(store: Store) -> None:
     recorder = Recorder(store, SETTINGS)
     recorder.record(a_match(), NOW)
