@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from monitor.errors import DeliveryError
-from monitor.model import Alert, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
+from monitor.model import Alert, Edit, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
 from monitor.notify.blocks import blocks_of
 from monitor.notify.digesting import Digest, Report
 from monitor.notify.marking import Line, Part
@@ -357,6 +357,24 @@ def test_a_probe_tells_a_wrong_token_and_posts_nothing(channel: SlackChannel, se
     with pytest.raises(DeliveryError, match="invalid_auth"):
         bot(server, token="xoxb-wrong").probe("#levant")
     assert not server.posts
+
+
+def test_what_is_said_no_more_is_struck_through_and_other_articles_are_a_list() -> None:
+    one = alert(1, "موسكو ترد على طلب تسليم الأسد", "رفضت موسكو الطلب.")
+    others = [replace(one.matches[0], article=replace(one.matches[0].article, id=f"x{n}")) for n in range(9)]
+    at = NOW + timedelta(hours=1)
+    edit = Edit(article="1", gone="", now="v2", kind="withdrawn", title="موسكو لا تعلق", at=at)
+    given = message(replace(one, matches=(*one.matches, *others), edits=(edit,)))
+    post = {"text": given.subject, "blocks": list(given.blocks)}
+    assert fault_of(post) is None
+    news, _, listed = given.blocks
+    section, gone, now = news["elements"]
+    assert section["elements"][0] == {"type": "text", "text": "\u200fwithdrawn: ", "style": {"bold": True}}
+    assert [part["style"] for part in gone["elements"]] == [{"strike": True}] * 2
+    assert "لا تعلق" in "".join(texts([now]))
+    title, entries = listed["elements"]
+    assert "".join(texts([title])) == "10 articles from 1 source"
+    assert [len(entries["elements"]), "".join(texts(entries["elements"][-1:]))] == [7, "… and 3 more"]
 
 
 # --- From the configuration on ---------------------------------------------------------------------------------------

@@ -80,8 +80,8 @@ class Report:
     ``title`` is the beginning of the headline, for a subject; ``word`` what became of it since, which is said before
     it: ``withdrawn``, ``changed``, ``recovered``; ``label`` the watchlist's name, or ``operations``; ``details`` are
     source, times and certainty; ``link`` is http(s) or None; ``gone`` what is no longer said, ``quotes`` the sentences
-    with their words marked (the first says what stands now, where something is gone), ``unquoted`` how many more there are;
-    ``listings`` are the developments, and the others that tell the same: of an alert that is told alone, else
+    with their words marked (the first says what stands now, where something is gone), ``unquoted`` how many more there
+    are; ``listings`` are the developments, and the others that tell the same: of an alert that is told alone, else
     ``details`` say how many.
     """
 
@@ -382,8 +382,8 @@ def _extent(articles: Sequence[Header]) -> str:
 def _listings(alert: Alert, lead: Header, clock: _Clock) -> Iterator[Listing]:
     """List what else the alert holds besides its lead: developments, and who tells the same."""
     own, joined = _stories(alert)
-    for title, articles in (("Developments", joined), (_extent(own), _spread(own, lead))):
-        others = [article for article in articles if article.id != lead.id]
+    for title, articles in (("Developments", joined), (_extent(own), own)):
+        others = _spread((article for article in articles if article.id != lead.id), lead)
         entries = tuple(_entry(article, alert, clock) for article in others[:_ENTRIES])
         if entries:
             yield Listing(title=title, entries=entries, unlisted=len(others) - len(entries))

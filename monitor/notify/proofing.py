@@ -52,7 +52,7 @@ def check_templates(folder: Path) -> list[Problem]:
 
 
 def samples(receiver: str = "sample") -> tuple[Notification, ...]:
-    """Give notifications of every kind to a receiver: news and what becomes of it, monitor itself, many, and nothing."""
+    """Give notifications of every kind: news and what becomes of it, monitor itself, many alerts, and none."""
     growing, edited = _growing(), _edited()
     raised = Event(rule="source failing", subject="agency", state="raised", at=_AT, summary="agency answers nothing")
     own = _own(raised)
@@ -66,7 +66,7 @@ def samples(receiver: str = "sample") -> tuple[Notification, ...]:
         (causes.withdrawn("v2"), (edited,)),
         (causes.FIRST, (own,)),
         (causes.RESOLVED, (replace(own, state="closed", cleared=over),)),
-        ("group:sample", (own, edited, *(growing, bare) * 75)),
+        ("group:sample", (own, edited, *(growing, bare) * 20)),
         ("digest:sample", ()),
     ]
     return tuple(_notification(receiver, cause, alerts) for cause, alerts in given)
