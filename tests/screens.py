@@ -21,7 +21,8 @@ MESSAGES: Final = ROOT / "tests/data/messages"
 IMAGES: Final = ROOT / "docs/images"
 MAILS: Final = {"mail-ar.png": "term", "mail-en.png": "growth", "mail-follow-up.png": "withdrawn"}
 SLACK: Final = {"slack-ar.png": "withdrawn", "slack-en.png": "changed"}
-RENDERER: Final = Renderer(zones={"beirut": ZoneInfo("Asia/Beirut")})
+ZONE: Final = ZoneInfo("Asia/Beirut")
+RENDERER: Final = Renderer(zones={"beirut": ZONE})
 PHONE: Final = 390
 WINDOW: Final = 560
 
@@ -35,7 +36,8 @@ def main() -> None:
         take(RENDERER.render(notification(case)).html, IMAGES / name, PHONE)
     for name, case in SLACK.items():
         told = notification(case)
-        take(slackpage.page(RENDERER.render(before(told)).blocks, RENDERER.render(told).blocks), IMAGES / name, WINDOW)
+        thread = map(RENDERER.render, (before(told), told))
+        take(slackpage.page(ZONE, *thread), IMAGES / name, WINDOW)
 
 
 def notification(case: str) -> Notification:
@@ -47,7 +49,8 @@ def before(told: Notification) -> Notification:
     """Return what was told first of an alert whose article was edited since."""
     (alert,) = told.alerts
     known = tuple(match for match in alert.matches if match.matched_at < alert.edits[0].at)
-    return replace(told, cause="first", alerts=(replace(alert, matches=known, stories=(), edits=()),))
+    alert = replace(alert, matches=known, stories=(), edits=())
+    return replace(told, cause="first", created=known[-1].matched_at, alerts=(alert,))
 
 
 def take(page: str, file: Path, width: int) -> None:

@@ -10,10 +10,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from datetime import tzinfo
+
+    from monitor.model import Message
 
 _STYLE: Final = """
-body { margin: 0; background: #fff; color: #1d1c1d; font: 15px/1.46668 Lato, "Noto Sans", "Noto Sans Arabic", sans-serif }
+body { margin: 0; background: #fff; color: #1d1c1d; font: 15px/1.46668 "Noto Sans", "Noto Sans Arabic", sans-serif }
 .message { display: flex; gap: 8px; padding: 12px 16px }
 .icon { flex: none; width: 36px; height: 36px; border-radius: 8px; background: #1c3d5a; color: #fff; font-weight: 900;
   line-height: 36px; text-align: center }
@@ -32,15 +34,16 @@ a { color: #1264a3; text-decoration: none }
 """
 
 
-def page(*messages: Iterable[dict[str, Any]]) -> str:
-    """Write the first message's blocks as a message, and the others' as replies in its thread."""
-    shown = "".join(_message(blocks, reply=number > 0) for number, blocks in enumerate(messages))
+def page(zone: tzinfo, *messages: Message) -> str:
+    """Write the first message, and the others as replies in its thread, as somebody in ``zone`` sees them."""
+    shown = "".join(_message(message, zone, reply=number > 0) for number, message in enumerate(messages))
     return f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><style>{_STYLE}</style><body>{shown}</body></html>'
 
 
-def _message(blocks: Iterable[dict[str, Any]], *, reply: bool) -> str:
-    head = '<span class="sender">monitor</span> <span class="app">APP</span> <span class="when">11:05</span>'
-    body = "".join(map(_block, blocks))
+def _message(message: Message, zone: tzinfo, *, reply: bool) -> str:
+    when = f'<span class="when">{message.date.astimezone(zone):%H:%M}</span>'
+    head = f'<span class="sender">monitor</span> <span class="app">APP</span> {when}'
+    body = "".join(map(_block, message.blocks))
     kind = "message reply" if reply else "message"
     return f'<div class="{kind}"><div class="icon">m</div><div class="body"><div>{head}</div>{body}</div></div>'
 
