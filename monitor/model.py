@@ -325,6 +325,11 @@ class DeadLetter:
     at: datetime
 
 
+def notification_id(channel: str, destination: str, cause: str, *, about: str) -> str:
+    """Return the id of a notification, so that owing it twice is owing it once; ``about`` is its alert or group."""
+    return stable_hash("notification", channel, destination, cause, about)
+
+
 def stable_hash(*parts: str) -> str:
     """Hash text parts to 16 hex digits that are the same in every process and release.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
-from monitor.model import stable_hash
+from monitor.model import notification_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -449,7 +449,7 @@ class Owed:
     @property
     def id(self) -> str:
         """Its key, so that owing it twice is owing it once; two receivers with one address are one message."""
-        return stable_hash("notification", self.channel, self.destination, self.cause, self.about)
+        return notification_id(self.channel, self.destination, self.cause, about=self.about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -779,6 +779,9 @@ class AlertStore(Protocol):
 
     def trace(self, about: str, sources: Collection[str] = ()) -> Trace:
         """Everything on record of an article, or of an alert and its articles, by id; or by its name in a source."""
+
+    def notifications_called(self, beginning: str, most: int) -> tuple[Notification, ...]:
+        """The notifications whose ids begin so, at most so many."""
 
     def handover(self, since: datetime) -> Handover:
         """What whoever takes over must know of what happened since then, and of what waits."""

@@ -467,6 +467,11 @@ class Alerts(Strict):
             raise ValueError("a message is tried for at least 1m")
         return value
 
+    @property
+    def zones(self) -> dict[str, ZoneInfo]:
+        """Each receiver's clocks."""
+        return {name: receiver.clocks for name, receiver in self.receivers.items()}
+
 
 class Web(Strict):
     """Where `/healthz`, `/readyz` and `/metrics` are served."""

@@ -92,7 +92,7 @@ class Notifying:
 
     def use(self, settings: Settings) -> None:
         """Take these routes, receivers and templates from the next record on."""
-        renderer = Renderer(settings.templates)
+        renderer = Renderer(settings.templates, settings.alerts.zones)
         channels = open_channels(settings)
         self.recorder = Recorder(self.store, settings.alerts)
         self.decider = Decider(self.store, settings.alerts, (source.id for source in settings.sources))

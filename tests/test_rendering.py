@@ -10,37 +10,27 @@ import os
 import re
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Final
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Alert, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
+from monitor.model import Evidence, How, Message, Severity
 from monitor.notify.display import clean, cut, cut_front, direction, enclose, isolate, paragraph, web_link
-from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import compose
 from monitor.notify.terminal import plain
 from tests import browser
+from tests.messages import GOLDEN, RENDERER, a_report, an_edit, evidence, notification, one_alert, told
 
-GOLDEN: Final = Path(__file__).parent / "data" / "messages"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir())
-NOW: Final = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
-RENDERER: Final = Renderer()
 
 
 # --- Golden messages -----------------------------------------------------------------------------------------------
-
-
-def notification(case: str) -> Notification:
-    return msgspec.json.decode((GOLDEN / case / "notification.json").read_bytes(), type=Notification)
 
 
 def written(message: Message) -> dict[str, bytes]:
@@ -75,8 +65,14 @@ def test_the_second_line_tells_why_it_came() -> None:
     whys = {case: RENDERER.render(notification(case)).text.splitlines()[0] for case in CASES}
     assert whys["arabic"] == "first report"
     assert whys["english-likely"] == "first report · likely: spelling"
-    assert whys["several"] == "4 alerts"
+    assert whys["several"] == "4 alerts · 1 critical, 2 high, 1 medium"
     assert whys["group-of-one"] == "first report"
+    assert whys["term"] == "\u2066new term: حميميم\u2069"
+    assert whys["growth"] == "+4 sources"
+    assert whys["withdrawn"] == "withdrawn"
+    assert whys["changed"] == "changed since it was told"
+    assert whys["recovery"] == "monitor itself · recovered"
+    assert whys["morning"] == "3 alerts · 1 critical, 2 high · held back in quiet hours: 3"
 
 
 def test_several_alerts_stand_gravest_first() -> None:
@@ -137,7 +133,7 @@ class Texts(HTMLParser):
     """Collects each text of the body with the attributes of what it stands in, and every style."""
 
     VOID = frozenset({"meta"})
-    INLINE = frozenset({"a", "bdi", "mark", "span"})
+    INLINE = frozenset({"a", "bdi", "del", "mark", "span"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -209,6 +205,24 @@ def test_however_much_is_found_a_mail_is_not_cut_and_says_how_much_it_leaves_out
     assert left
     assert len(Texts(message.html).marked) > 0
     assert message.html.count("<h2 ") + int(left[1]) == 60
+
+
+def test_however_long_all_of_one_story_is_its_mail_is_not_cut() -> None:
+    words = "'الأسد' & <b> " * 400
+    found = [evidence(words, "الأسد", 0, words)] * 30
+    quotes = [replace(one, quote_start=number, start=number + 1, end=number + 9) for number, one in enumerate(found)]
+    (alert,) = one_alert(words, *quotes, name="<" * 80, source=">" * 80, url="https://e.org/" + "a" * 1900).alerts
+    others = [a_report("&" * 80, words, article=str(one), url="https://e.org/" + "a" * 480) for one in range(30)]
+    given = told(
+        *alert.matches,
+        *others,
+        stories=("one",) * 16 + tuple(map(str, range(15))),
+        edits=(replace(an_edit("changed", words), gone="v"), *(replace(an_edit("withdrawn", words), article="1"),)),
+    )
+    message = RENDERER.render(given)
+    assert_harmless(message)
+    assert message.html.count("<del>") == 2
+    assert message.text.count("… and ") == 2
 
 
 # --- In a browser --------------------------------------------------------------------------------------------------
@@ -331,15 +345,24 @@ def test_whatever_is_written_gives_a_harmless_message_and_a_valid_mail(
         )
         for start, end in spans
     ]
-    message = RENDERER.render(one_alert(title, *found, name=name, url=title, lang=quote, source=quote))
-    assert_harmless(message)
-    assert_mails_as_written(message)
-    assert len(message.subject) < 220
-    json.loads(message.data)
+    given = one_alert(title, *found, name=name, url=title, lang=quote, source=quote)
+    edited = told(
+        *given.alerts[0].matches,
+        a_report(quote, title, url=name),
+        a_report(name, quote, url=title),
+        cause=f"term:{name}",
+        stories=("one", "one", "two"),
+        edits=(replace(an_edit("withdrawn", quote), gone="v"),),
+    )
+    for message in map(RENDERER.render, (given, edited)):
+        assert_harmless(message)
+        assert_mails_as_written(message)
+        assert len(message.subject) < 240
+        json.loads(message.data)
 
 
 OUR_TAGS: Final = frozenset(
-    "html head meta title style body div table tr td p h2 a bdi span mark".split()  # noqa: SIM905 - easier to read
+    "html head meta title style body div table tr td p h2 a bdi del span mark".split()  # noqa: SIM905 - easier to read
 )
 OUR_ATTRIBUTES: Final = frozenset(
     "lang charset name content style dir href rel class role align width cellpadding cellspacing".split()  # noqa: SIM905
@@ -401,6 +424,7 @@ def assert_mails_as_written(message: Message) -> None:
         "Subject",
         "Date",
         "Message-ID",
+        *(["In-Reply-To", "References"] if message.thread else []),
         "List-Id",
         "Auto-Submitted",
         "MIME-Version",
@@ -414,56 +438,6 @@ def assert_mails_as_written(message: Message) -> None:
         assert part is not None
         assert str(part.get_content()).replace("\r\n", "\n").rstrip("\n") == text.rstrip("\n")
     assert max(map(len, data.split(b"\r\n"))) <= 998
-
-
-def evidence(text: str, word: str, number: int, quote: str) -> Evidence:
-    start = text.index(quote) + quote.index(word)
-    return Evidence(
-        clause=f"{word} {number}",
-        field="text",
-        text=word,
-        start=start,
-        end=start + len(word),
-        how=How.EXACT,
-        quote=quote,
-        quote_start=text.index(quote),
-        mentions=(),
-    )
-
-
-def one_alert(
-    title: str,
-    *found: Evidence,
-    name: str = "Ports",
-    url: str | None = None,
-    lang: str | None = None,
-    source: str = "agency",
-) -> Notification:
-    article = Header(
-        id="a", source=source, title=title, content_hash="v", first_seen=NOW, url=url, lang=lang, published=NOW
-    )
-    watchlist = WatchlistHeader(id=name, name=name)
-    match = Match(watchlist=watchlist, article=article, score=100, evidence=found, matched_at=NOW)
-    alert = Alert(
-        id="alert",
-        kind="watchlist",
-        name=name,
-        severity=Severity.HIGH,
-        state="open",
-        created=NOW,
-        watchlist=name,
-        score=100,
-        matches=(match,),
-    )
-    return Notification(
-        id="00c0ffee00c0ffee",
-        receiver="desk",
-        channel="email",
-        destination="desk@example.org",
-        cause="first",
-        created=NOW,
-        alerts=(alert,),
-    )
 
 
 # --- Text made safe ------------------------------------------------------------------------------------------------

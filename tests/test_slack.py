@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from monitor.errors import DeliveryError
-from monitor.model import Alert, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
+from monitor.model import Alert, Edit, Evidence, Header, How, Match, Message, Notification, Severity, WatchlistHeader
 from monitor.notify.blocks import blocks_of
 from monitor.notify.delivering import Deliverer
+from monitor.notify.digesting import Digest, Report
+from monitor.notify.marking import Line, Part
 from monitor.notify.recording import Decider, Recorder
-from monitor.notify.rendering import Digest, Line, Part, Renderer, Report
+from monitor.notify.rendering import Renderer
 from monitor.notify.slack import SlackChannel
 from monitor.ports import Decision, Doubt, Owed
 from monitor.settings import Slack
@@ -112,7 +114,7 @@ def test_a_message_arrives_with_the_headline_first_and_the_words_marked(
         "style": {"bold": True},
     }
     assert "موسكو" in label["text"], "the watchlist's name"
-    assert "".join(part["text"] for part in facts) == " · high · first report"
+    assert "".join(part["text"] for part in facts) == " · high · first report\u2069"
     quote = report["elements"][1]
     assert quote["type"] == "rich_text_quote"
     assert [(part["text"].strip("\u2068\u2069"), "style" in part) for part in quote["elements"]] == [
@@ -179,7 +181,9 @@ def test_an_alert_with_more_evidence_than_there_is_room_keeps_its_headline_and_s
     report = Report(
         title="t", headline=words, label="w", severity=Severity.HIGH, details=("agency",), quotes=(words,) * 6
     )
-    blocks = blocks_of(Digest(title="t", label="w", why="why", severity=Severity.HIGH, reports=(report,), unshown=0))
+    blocks = blocks_of(
+        Digest(title="t", label="w", why="why", reasons=("why",), severity=Severity.HIGH, reports=(report,), unshown=0)
+    )
     post = {"text": "t", "blocks": list(blocks)}
     assert fault_of(post) is None
     assert len(shown(post)) < 10_000
@@ -430,7 +434,7 @@ class Story:
             pass
 
 
-CAUSES: Final = ("growth:5", "term:حميميم", "tier1:agency", "changed:a1", "withdrawn:a1", "developments", "resolved")
+CAUSES: Final = ("growth:5", "term:حميميم", "tier1:agency", "changed:a1", "withdrawn:a1", "development:s2", "resolved")
 
 
 def test_a_story_is_one_message_that_stays_up_to_date_with_all_that_follows_in_its_thread(story: Story) -> None:
@@ -575,6 +579,24 @@ def test_a_probe_tells_a_wrong_token_and_posts_nothing(channel: SlackChannel, se
     with pytest.raises(DeliveryError, match="invalid_auth"):
         bot(server, token="xoxb-wrong").probe("#levant")
     assert not server.posts
+
+
+def test_what_is_said_no_more_is_struck_through_and_other_articles_are_a_list() -> None:
+    one = alert(1, "موسكو ترد على طلب تسليم الأسد", "رفضت موسكو الطلب.")
+    others = [replace(one.matches[0], article=replace(one.matches[0].article, id=f"x{n}")) for n in range(9)]
+    at = NOW + timedelta(hours=1)
+    edit = Edit(article="1", gone="", now="v2", kind="withdrawn", title="موسكو لا تعلق", at=at)
+    given = message(replace(one, matches=(*one.matches, *others), edits=(edit,)))
+    post = {"text": given.subject, "blocks": list(given.blocks)}
+    assert fault_of(post) is None
+    news, _, listed = given.blocks
+    section, gone, now = news["elements"]
+    assert section["elements"][0] == {"type": "text", "text": "\u200fwithdrawn: ", "style": {"bold": True}}
+    assert [part["style"] for part in gone["elements"]] == [{"strike": True}] * 2
+    assert "لا تعلق" in "".join(texts([now]))
+    title, entries = listed["elements"]
+    assert "".join(texts([title])) == "10 articles from 1 source"
+    assert [len(entries["elements"]), "".join(texts(entries["elements"][-1:]))] == [7, "… and 3 more"]
 
 
 # --- From the configuration on ---------------------------------------------------------------------------------------

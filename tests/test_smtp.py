@@ -364,3 +364,10 @@ def test_mails_of_a_watchlist_share_a_list_id(about: str, domain: str, list_id: 
     mail = compose(replace(MESSAGE, about=about), "desk@example.org", f"monitor@{domain}")
     assert mail["List-Id"] == list_id
     assert f"List-Id: {list_id}\r\n".encode() in mail.as_bytes()
+
+
+def test_what_follows_on_a_mail_is_a_reply_to_it() -> None:
+    mail = compose(replace(MESSAGE, thread="0123456789abcdef"), "desk@example.org", "monitor@مثال.example")
+    assert mail["In-Reply-To"] == mail["References"] == "<0123456789abcdef@xn--mgbh0fb.example>"
+    assert mail["Message-ID"] == "<00c0ffee00c0ffee@xn--mgbh0fb.example>"
+    assert "In-Reply-To" not in compose(MESSAGE, "desk@example.org", "monitor@example.org")

@@ -20,8 +20,10 @@ from structlog.testing import capture_logs
 
 from monitor.model import Message, Notification, Severity
 from monitor.notify import templating
+from monitor.notify.digesting import Digest, Entry, Listing, Report, digest_of
+from monitor.notify.marking import Line, Part
 from monitor.notify.proofing import check_templates, samples
-from monitor.notify.rendering import Digest, Line, Part, Renderer, Report
+from monitor.notify.rendering import Renderer
 from monitor.notify.smtp import compose
 from monitor.notify.templating import BUILT_IN, MOST, NAMES, Overrides
 from monitor.notify.terminal import STYLES
@@ -228,11 +230,12 @@ from pathlib import Path
 
 import structlog
 
+from monitor.notify.digesting import digest_of
 from monitor.notify.proofing import samples
 from monitor.notify.templating import Overrides
 
 structlog.configure(processors=[lambda *_: (_ for _ in ()).throw(structlog.DropEvent)])
-folder, hostile, digest = Path(sys.argv[1]), json.load(sys.stdin), samples()[0]
+folder, hostile, digest = Path(sys.argv[1]), json.load(sys.stdin), digest_of(samples()[0])
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -286,7 +289,7 @@ def test_a_template_that_ran_into_its_limit_is_not_run_again(tmp_path: Path) -> 
     write(tmp_path, message_txt=HOSTILE["loops that write nothing"])
     with capture_logs() as logs, closing(Overrides(tmp_path, within=SHORT)) as overrides:
         begun = time.monotonic()
-        assert [overrides.write("message.txt", samples()[0]) for _ in range(20)] == [None] * 20
+        assert [overrides.write("message.txt", digest_of(samples()[0])) for _ in range(20)] == [None] * 20
     assert time.monotonic() - begun < 10
     assert [told["error"] for told in logs] == ["it was stopped: took longer than 1 s"]
 
@@ -391,17 +394,19 @@ def test_hidden_files_and_what_editors_leave_behind_are_no_templates(tmp_path: P
 
 
 def test_the_samples_are_of_every_kind_of_message() -> None:
-    reports = [report for digest in samples() for report in digest.reports]
-    for name in ("link", "lang", "quotes", "unquoted", "likely"):
+    digests = [digest_of(sample) for sample in samples()]
+    reports = [report for digest in digests for report in digest.reports]
+    for name in ("link", "lang", "word", "gone", "quotes", "unquoted", "likely", "listings"):
         assert {bool(getattr(report, name)) for report in reports} == {True, False}, name
-    assert {bool(digest.unshown) for digest in samples()} == {True, False}
+    assert {bool(digest.unshown) for digest in digests} == {True, False}
+    assert {bool(digest.reports) for digest in digests} == {True, False}
     assert {report.headline.direction for report in reports} == {"ltr", "rtl"}
 
 
 # --- What the guide says -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [Digest, Report, Line, Part])
+@pytest.mark.parametrize("kind", [Digest, Report, Listing, Entry, Line, Part])
 def test_the_guide_names_everything_that_a_template_sees(kind: type) -> None:
     section = GUIDE.split(f"### {kind.__name__}\n")[1].split("\n#")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [field.name for field in fields(kind)]
@@ -411,7 +416,8 @@ def test_the_guide_names_every_filter_and_style() -> None:
     section = GUIDE.split("### Filters and styles\n")[1].split("\n#")[0]
     environment = templating._environment(str(BUILT_IN))  # noqa: SLF001 - what the guide is held to
     own = environment.filters.keys() - jinja2.filters.FILTERS.keys()
-    assert own | (STYLES.keys() - set(Severity)) == set(re.findall(r"`(\w+)`", section)) - {"styles", "dir", *WAYS}
+    named = set(re.findall(r"`(\w+)`", section)) - {"styles", "dir", "reasons", *WAYS}
+    assert own | (STYLES.keys() - set(Severity)) == named
 
 
 def test_the_guide_names_every_template_and_its_limit() -> None:

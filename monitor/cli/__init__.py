@@ -19,6 +19,7 @@ from monitor.cli import (
     checking,
     describing,
     explaining,
+    previewing,
     recounting,
     replaying,
     reporting,
@@ -47,6 +48,7 @@ for group in (serving, checking, trying, explaining, replaying, acting, starting
 for part in (acting.of_alerts, recounting.of_alerts):
     reporting.alerts.add_typer(part)
 app.add_typer(sourcing.sources, name="sources")
+reporting.alerts.add_typer(previewing.commands)
 app.add_typer(reporting.alerts, name="alerts")
 app.add_typer(silencing.silence, name="silence", help="What nobody wants to hear of for a while: add, list, expire.")
 app.add_typer(telling.receivers, name="receivers", help="Who is told: test.")

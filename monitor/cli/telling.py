@@ -41,7 +41,7 @@ def receivers_test(
     with redirect_stdout(sys.stderr if as_json else sys.stdout):  # which the terminal channel takes for its own
         channels = open_channels(settings)
     now, failed = wall_clock(), False
-    with closing(Renderer(settings.templates)) as renderer:
+    with closing(Renderer(settings.templates, settings.alerts.zones)) as renderer:
         for channel, destination in known[name].destinations:
             try:
                 channels[channel].send(renderer.render(_test(name, channel, destination, now)), destination)

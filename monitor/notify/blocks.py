@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.notify.display import cut, enclose, isolate
+from monitor.notify.display import LEFT_TO_RIGHT_ISOLATE, POP_ISOLATE, RIGHT_TO_LEFT_MARK, cut, enclose, isolate, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from monitor.notify.rendering import Digest, Line, Part, Report
+    from monitor.notify.digesting import Digest, Entry, Listing, Report
+    from monitor.notify.marking import Line, Part
 
 MOST_BLOCKS: Final = 50
 MOST_CHARACTERS: Final = 9_000
@@ -22,6 +23,8 @@ MOST_CHARACTERS: Final = 9_000
 _LINE_LENGTH: Final = 2_000  # a text of any block has at most 3,000
 _LINK_LENGTH: Final = 3_000  # what Slack takes where it says how much
 _SHORTEST_LINE: Final = 40
+_PASSAGES_ROOM: Final = MOST_CHARACTERS // 2
+_LIST_ROOM: Final = MOST_CHARACTERS // 6
 
 Block = dict[str, Any]
 Element = dict[str, Any]
@@ -29,11 +32,15 @@ Element = dict[str, Any]
 
 def blocks_of(digest: Digest) -> tuple[Block, ...]:
     """Lay a notification out: a block for each alert and one for its details, as many as fit, and how many do not."""
+    why = " · ".join(map(phrase, digest.reasons))
+    if not digest.reports:
+        said = _text(digest.title.capitalize(), bold=True)
+        return (_rich([_section([said])]), *([_context(why)] if why else []))
     single = len(digest.reports) == 1 and not digest.unshown
-    blocks = [] if single else [_rich([_section([_text(isolate(digest.why), bold=True)])])]
+    blocks = [] if single else [_rich([_section([_text(why, bold=True)])])]
     room = MOST_CHARACTERS
     for number, report in enumerate(digest.reports):
-        made = list(_report(report, digest.why if single else ""))
+        made = list(_report(report, why if single else ""))
         room -= _size(made)
         if number and (room < 0 or len(blocks) + len(made) > MOST_BLOCKS - 1):
             return (*blocks, _more(len(digest.reports) - number + digest.unshown))
@@ -46,22 +53,50 @@ def _more(alerts: int) -> Block:
 
 
 def _report(report: Report, why: str) -> Iterator[Block]:
-    """Lay an alert out; alone it always fits: of its passages stand there as many as there is room for."""
-    quotes, room = [], MOST_CHARACTERS // 2
-    for quote in report.quotes:
-        made = {"type": "rich_text_quote", "elements": list(_line(quote.parts))}
-        room -= _size(made)
-        if room < 0:
-            break
-        quotes.append(made)
-    unquoted = report.unquoted + len(report.quotes) - len(quotes)
+    """Lay an alert out; alone it always fits: of its passages and lists there stands as much as there is room for."""
+    gone = [_quote([*_line(line.parts, strike=True)]) for line in report.gone]
+    passages = [*gone, *(_quote([*_line(quote.parts)]) for quote in report.quotes)]
+    shown = _fitting(passages, _PASSAGES_ROOM)
+    unquoted = report.unquoted + len(passages) - len(shown)
     more = [_section([_text(f"… and {unquoted} more")])] if unquoted else []
-    facts = [_text("\n"), _text(isolate(report.label), bold=True), _text(f" · {report.severity}")]
-    reason = [_text(f" · {isolate(why)}")] if why else []
-    yield _rich([_section([*_headline(report.headline, report.link), *facts, *reason]), *quotes, *more])
+    headline = [*_word(report), *_headline(report.headline, report.link)]
+    news = _section([*headline, _text("\n"), *_facts(report, why)])
+    yield _rich([news, *shown, *more])
     if report.details:
-        details = " · ".join(isolate(detail) for detail in report.details)
-        yield {"type": "context", "elements": [{"type": "plain_text", "text": details, "emoji": False}]}
+        yield _context(" · ".join(isolate(detail) for detail in report.details))
+    for listing in report.listings:
+        yield _list(listing)
+
+
+def _word(report: Report) -> Iterator[Element]:
+    """Write what became of a report before its headline, without turning the headline's side."""
+    if report.word:
+        side = RIGHT_TO_LEFT_MARK if report.headline.direction == "rtl" else ""
+        yield _text(f"{side}{report.word}: ", bold=True)
+
+
+def _facts(report: Report, why: str) -> Iterator[Element]:
+    """Write the line below a headline, left to right also where the headline runs the other way."""
+    opening, closing = (LEFT_TO_RIGHT_ISOLATE, POP_ISOLATE) if report.headline.direction == "rtl" else ("", "")
+    reason = f" · {why}" if why else ""
+    yield _text(f"{opening}{isolate(report.label)}", bold=True)
+    yield _text(f" · {report.severity}{reason}{closing}")
+
+
+def _list(listing: Listing) -> Block:
+    """List other articles, as many as there is room for."""
+    shown = _fitting((_section([*_entry(entry)]) for entry in listing.entries), _LIST_ROOM)
+    unlisted = listing.unlisted + len(listing.entries) - len(shown)
+    more = [_section([_text(f"… and {unlisted} more")])] if unlisted else []
+    entries = {"type": "rich_text_list", "style": "bullet", "elements": [*shown, *more]}
+    return _rich([_section([_text(listing.title, bold=True)]), entries])
+
+
+def _entry(entry: Entry) -> Iterator[Element]:
+    word = f"{entry.word}: " if entry.word else ""
+    yield _text(f"{isolate(entry.source)} · {entry.at} · {word}")
+    for element in _line(entry.headline.parts):
+        yield {**element, "type": "link", "url": entry.link} if entry.link else element
 
 
 def _headline(line: Line, link: str | None) -> Iterator[Element]:
@@ -72,8 +107,8 @@ def _headline(line: Line, link: str | None) -> Iterator[Element]:
         yield {**shown, "type": "link", "url": link} if link and len(link) <= _LINK_LENGTH else shown
 
 
-def _line(parts: Iterable[Part]) -> Iterator[Element]:
-    """Write a line in its own direction, its marks bold, cut where it gets too long."""
+def _line(parts: Iterable[Part], *, strike: bool = False) -> Iterator[Element]:
+    """Write a line in its own direction, its marks bold, or all of it struck through, cut where it gets too long."""
     shown: list[tuple[str, bool]] = []
     room = _LINE_LENGTH
     for part in parts:
@@ -86,7 +121,8 @@ def _line(parts: Iterable[Part]) -> Iterator[Element]:
     opening, closing = isolated[0], isolated[-1]
     last = len(shown) - 1
     for number, (text, marked) in enumerate(shown):
-        yield _text(f"{opening if not number else ''}{text}{closing if number == last else ''}", bold=marked)
+        whole = f"{opening if not number else ''}{text}{closing if number == last else ''}"
+        yield _text(whole, bold=marked and not strike, strike=strike)
 
 
 def _rich(elements: list[Element]) -> Block:
@@ -97,8 +133,28 @@ def _section(elements: list[Element]) -> Element:
     return {"type": "rich_text_section", "elements": elements}
 
 
-def _text(text: str, *, bold: bool = False) -> Element:
-    return {"type": "text", "text": text, "style": {"bold": True}} if bold else {"type": "text", "text": text}
+def _quote(elements: list[Element]) -> Element:
+    return {"type": "rich_text_quote", "elements": elements}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}
+
+
+def _text(text: str, *, bold: bool = False, strike: bool = False) -> Element:
+    style = {name: True for name, asked in (("bold", bold), ("strike", strike)) if asked}
+    return {"type": "text", "text": text, "style": style} if style else {"type": "text", "text": text}
+
+
+def _fitting(elements: Iterable[Element], room: int) -> list[Element]:
+    """Return the first elements, as many as have room."""
+    fitting = []
+    for element in elements:
+        room -= _size(element)
+        if room < 0:
+            break
+        fitting.append(element)
+    return fitting
 
 
 def _size(value: Any) -> int:  # noqa: ANN401 - any piece of a block

@@ -14,9 +14,10 @@ from urllib.parse import quote, urlsplit
 Direction = Literal["ltr", "rtl"]
 
 _FIRST_STRONG_ISOLATE: Final = "\u2068"
-_ISOLATES: Final[dict[Direction, str]] = {"ltr": "\u2066", "rtl": "\u2067"}
-_POP_ISOLATE: Final = "\u2069"
-_RIGHT_TO_LEFT_MARK: Final = "\u200f"
+LEFT_TO_RIGHT_ISOLATE: Final = "\u2066"
+POP_ISOLATE: Final = "\u2069"
+RIGHT_TO_LEFT_MARK: Final = "\u200f"
+_ISOLATES: Final[dict[Direction, str]] = {"ltr": LEFT_TO_RIGHT_ISOLATE, "rtl": "\u2067"}
 _CUT: Final = "…"
 
 _SPACE: Final = re.compile(r"[\t-\r\x1c-\x20\x85\u2028\u2029]+")
@@ -77,6 +78,11 @@ def _first_strong(text: str) -> Direction | None:
     return next(filter(None, (_WAYS.get(unicodedata.bidirectional(character)) for character in text)), None)
 
 
+def phrase(text: str) -> str:
+    """Put words of ours that name something in right-to-left letters into an isolate that runs left to right."""
+    return f"{LEFT_TO_RIGHT_ISOLATE}{text}{POP_ISOLATE}" if _has_right_to_left(text) else text
+
+
 def enclose(text: str) -> str:
     """Put text into an isolate that runs its own way, so that it cannot reorder its neighbours nor they it.
 
@@ -84,12 +90,16 @@ def enclose(text: str) -> str:
     """
     way = direction(text)
     opening = _FIRST_STRONG_ISOLATE if way == (_first_strong(text) or "ltr") else _ISOLATES[way]
-    return f"{opening}{text}{_POP_ISOLATE}"
+    return f"{opening}{text}{POP_ISOLATE}"
 
 
 def isolate(text: str) -> str:
     """`enclose` text that holds right-to-left letters; all other text stays free of unseen characters."""
-    return enclose(text) if any(_WAYS.get(unicodedata.bidirectional(letter)) == "rtl" for letter in text) else text
+    return enclose(text) if _has_right_to_left(text) else text
+
+
+def _has_right_to_left(text: str) -> bool:
+    return any(_WAYS.get(unicodedata.bidirectional(letter)) == "rtl" for letter in text)
 
 
 def paragraph(text: str) -> str:
@@ -98,7 +108,7 @@ def paragraph(text: str) -> str:
     What stands in an isolate does not count for the line around it (UAX #9, P2), so a mark before it tells programs
     that look; in those that do not, the isolate keeps the order right.
     """
-    return f"{_RIGHT_TO_LEFT_MARK}{enclose(text)}" if direction(text) == "rtl" else isolate(text)
+    return f"{RIGHT_TO_LEFT_MARK}{enclose(text)}" if direction(text) == "rtl" else isolate(text)
 
 
 def web_link(url: str | None) -> str | None:

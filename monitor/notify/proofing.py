@@ -1,4 +1,4 @@
-"""An operator's templates held to sample messages before they are live, for ``monitor check``.
+"""An operator's templates held to sample messages before they are live, for ``monitor check`` and for looking at.
 
 Hides the samples and what makes a file in the folder a template. What a template may do at all, and where it runs, is
 `templating`'s affair.
@@ -9,20 +9,32 @@ from __future__ import annotations
 from collections import deque
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from monitor.alerting import causes
 from monitor.documents import did_you_mean
 from monitor.errors import Problem
-from monitor.model import Alert, Event, Evidence, Header, How, Match, Notification, Severity, WatchlistHeader
-from monitor.notify.rendering import digest_of
+from monitor.model import (
+    Alert,
+    Edit,
+    Event,
+    Evidence,
+    Header,
+    How,
+    Match,
+    Notification,
+    Severity,
+    WatchlistHeader,
+    stable_hash,
+)
+from monitor.notify.digesting import digest_of
 from monitor.notify.templating import NAMES, Fault, Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.notify.rendering import Digest
 
 _AT: Final = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 
@@ -39,15 +51,25 @@ def check_templates(folder: Path) -> list[Problem]:
     return sorted(set(problems))
 
 
-def samples() -> tuple[Digest, ...]:
-    """Give messages of every kind: a story, one without title and link, one about monitor itself, and many at once."""
-    story = _alert(_match("Ship leaves the port of Tartus", _SENTENCES, url="https://news.example/ship", lang="en"))
-    arabic = _alert(_match("سفينة تغادر ميناء طرطوس", ("غادرت سفينة ميناء طرطوس صباح الجمعة.",), lang="ar"))
-    bare = _alert(replace(_match("", ()), evidence=()))
-    event = Event(rule="source failing", subject="agency", state="raised", at=_AT, summary="agency answers nothing")
-    own = replace(story, kind="operations", watchlist=None, matches=(), event=event)
-    given = [(story,), (arabic,), (bare,), (own,), (own, *(story, arabic, bare) * 50)]
-    return tuple(digest_of(_notification(alerts)) for alerts in given)
+def samples(receiver: str = "sample") -> tuple[Notification, ...]:
+    """Give notifications of every kind: news and what becomes of it, monitor itself, many alerts, and none."""
+    growing, edited = _growing(), _edited()
+    raised = Event(rule="source failing", subject="agency", state="raised", at=_AT, summary="agency answers nothing")
+    own = _own(raised)
+    over = replace(raised, state="cleared", at=_AT + timedelta(minutes=90), summary="agency answers again")
+    bare = _alert(_match("", ()))
+    given = [
+        (causes.FIRST, (_alert(_match(_TITLE, _SENTENCES, url="https://news.example/ship", lang="en")),)),
+        (causes.FIRST, (_alert(_match(_ARABIC_TITLE, _ARABIC, lang="ar")),)),
+        (causes.FIRST, (bare,)),
+        (causes.new_term("طرطوس"), (growing,)),
+        (causes.withdrawn("v2"), (edited,)),
+        (causes.FIRST, (own,)),
+        (causes.RESOLVED, (replace(own, state="closed", cleared=over),)),
+        ("group:sample", (own, edited, *(growing, bare) * 20)),
+        ("digest:sample", ()),
+    ]
+    return tuple(_notification(receiver, cause, alerts) for cause, alerts in given)
 
 
 # --- Files ---------------------------------------------------------------------------------------------------------
@@ -75,8 +97,8 @@ def _inspect(overrides: Overrides, folder: Path, files: set[str]) -> tuple[set[s
 
 def _proof(overrides: Overrides, name: str) -> Iterator[Fault]:
     """Run a template over the samples up to its first fault."""
-    for digest in samples():
-        written = overrides.attempt(name, digest)
+    for sample in samples():
+        written = overrides.attempt(name, digest_of(sample))
         if isinstance(written, Fault):
             yield written
             return
@@ -94,12 +116,41 @@ def _unused(file: Path, name: str) -> Problem:
 
 # --- Samples -------------------------------------------------------------------------------------------------------
 
+_TITLE: Final = "Ship leaves the port of Tartus"
 _SENTENCES: Final = tuple(f"Ship number {number} left the port of Tartus on Friday." for number in range(9))
+_ARABIC_TITLE: Final = "سفينة تغادر ميناء طرطوس"
+_ARABIC: Final = ("غادرت سفينة ميناء طرطوس صباح الجمعة.",)
 
 
-def _match(title: str, sentences: tuple[str, ...], url: str | None = None, lang: str | None = None) -> Match:
+def _growing() -> Alert:
+    """Make an alert of many sources, with a development and a new term."""
+    others = [
+        _match(f"Ship number {number} leaves Tartus", _SENTENCES[number : number + 1], source=f"agency-{number}")
+        for number in range(9)
+    ]
+    new = replace(_match(_ARABIC_TITLE, _ARABIC, source="wakala", lang="ar"), watched=("طرطوس",))
+    joined = _match("Another ship is awaited", _SENTENCES[:1], source="coast", url="https://news.example/another")
+    return _alert(*others, new, joined, stories=("one",) * 10 + ("two",))
+
+
+def _edited() -> Alert:
+    """Make an alert whose article was withdrawn."""
+    told = _match(_TITLE, _SENTENCES[:2], url="https://news.example/ship", lang="en")
+    at = _AT + timedelta(minutes=30)
+    edit = Edit(article=told.article.id, gone="v1", now="v2", kind="withdrawn", title="No ship has left", at=at)
+    return replace(_alert(told), edits=(edit,))
+
+
+def _own(event: Event) -> Alert:
+    return replace(_alert(), kind="operations", name="source failing: agency", watchlist=None, event=event)
+
+
+def _match(
+    title: str, sentences: tuple[str, ...], source: str = "agency", url: str | None = None, lang: str | None = None
+) -> Match:
+    number = f"{source} {title}"
     article = Header(
-        id="sample", source="agency", title=title, content_hash="", first_seen=_AT, published=_AT, url=url, lang=lang
+        id=number, source=source, title=title, content_hash="v1", first_seen=_AT, published=_AT, url=url, lang=lang
     )
     found, at = [], 0
     for sentence in sentences:
@@ -125,7 +176,7 @@ def _evidence(sentence: str, at: int) -> Evidence:
     )
 
 
-def _alert(match: Match) -> Alert:
+def _alert(*matches: Match, stories: tuple[str, ...] = ()) -> Alert:
     return Alert(
         id="sample",
         kind="watchlist",
@@ -135,17 +186,19 @@ def _alert(match: Match) -> Alert:
         created=_AT,
         watchlist="ports",
         score=75,
-        matches=(match,),
+        matches=matches,
+        stories=stories,
     )
 
 
-def _notification(alerts: tuple[Alert, ...]) -> Notification:
+def _notification(receiver: str, cause: str, alerts: tuple[Alert, ...]) -> Notification:
     return Notification(
-        id="sample",
-        receiver="sample",
+        id=stable_hash("sample", cause, str(len(alerts))),
+        receiver=receiver,
         channel="email",
         destination="desk@example.org",
-        cause="first" if len(alerts) == 1 else "group:sample",
-        created=_AT,
+        cause=cause,
+        created=_AT + timedelta(hours=2),
         alerts=alerts,
+        why=None if alerts else "nothing found; 2 of 3 sources healthy; blind: agency",
     )

@@ -190,7 +190,8 @@ def _spellings(user: str, password: str) -> Iterator[str]:
 def compose(message: Message, destination: str, sender: str) -> EmailMessage:
     """Write a mail from ``sender`` to the address ``destination``; the same arguments always give the same mail.
 
-    Domains outside ASCII are written in IDNA; local parts stay as they are.
+    A mail that follows on another about its alert is a reply to that one. Domains outside ASCII are written in IDNA;
+    local parts stay as they are.
 
     Raises:
         ValueError: an address is none, or something cannot stand in a header.
@@ -202,6 +203,8 @@ def compose(message: Message, destination: str, sender: str) -> EmailMessage:
     mail["Subject"] = message.subject
     mail["Date"] = message.date
     mail["Message-ID"] = f"<{message.id}@{origin.domain}>"
+    if message.thread:
+        mail["In-Reply-To"] = mail["References"] = f"<{message.thread}@{origin.domain}>"
     mail["List-Id"] = _list_id(message.about, origin.domain)
     mail["Auto-Submitted"] = "auto-generated"
     # in base64 no line can look like a boundary, nor begin with "From ", which smtplib would change to ">From "

@@ -18,6 +18,8 @@ from monitor.notify.smtp import compose
 if TYPE_CHECKING:
     from monitor.model import Message
 
+SENDER: Final = "monitor@localhost"
+"""From and To of a mail where no mail server is configured."""
 _NOT_IN_NAMES: Final = re.compile(r"[^\w.-]+")
 _NAME_LENGTH: Final = 40  # characters of a watchlist's id in a name; a name has at most 255 bytes
 
@@ -25,7 +27,7 @@ _NAME_LENGTH: Final = 40  # characters of a watchlist's id in a name; a name has
 class SpoolChannel:
     """Writes messages into the folder that is their destination; ``sender`` stands in the mails as From and To."""
 
-    def __init__(self, sender: str = "monitor@localhost") -> None:
+    def __init__(self, sender: str = SENDER) -> None:
         self._sender = sender
 
     def send(self, message: Message, destination: str, thread: str | None = None) -> None:  # noqa: ARG002 - a channel's

@@ -2,8 +2,8 @@
 
 A template is a program. A sandbox keeps it from what is not its own, but bounds neither its memory nor its time, so
 those of an operator run in a child with limits of both, and what they write is bounded too. A fault is told once, and
-one that ran into a limit is not tried again: each message would wait for it. Hides Jinja. What templates see is made
-by `rendering`.
+one that ran into a limit is not tried again: each message would wait for it. Hides Jinja. What templates see is chosen
+by `digesting`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.errors import ParseError
-from monitor.notify.display import clean, cut, direction, enclose, isolate, paragraph
+from monitor.notify.display import clean, cut, direction, enclose, isolate, paragraph, phrase
 from monitor.notify.terminal import STYLES
 from monitor.worker import Workers
 
@@ -197,6 +197,7 @@ def _environment(folder: str) -> Environment:
         "isolate": isolate,
         "enclose": enclose,
         "paragraph": paragraph,
+        "phrase": phrase,
         "direction": direction,
     }
     environment.filters.update(filters)

@@ -109,6 +109,12 @@ class OwedTables(Tables):
             ).one()
         return Backlog(waiting=count, failed=failed, next_due=next_due)
 
+    def notifications_called(self, beginning: str, most: int) -> tuple[Notification, ...]:
+        """Read the notifications whose ids begin so, at most so many."""
+        called = select(notifications).where(_row.id.startswith(beginning, autoescape=True)).order_by(_row.position)
+        with self.database.reading() as connection:
+            return tuple(read_notification(connection, row) for row in connection.execute(called.limit(most)).all())
+
     def resend(self, now: datetime, alert: str | None = None) -> int:
         """Make failed notifications pending again (of one alert, or all); return how many."""
         failed = update(notifications).where(_row.state == "failed")

@@ -1044,6 +1044,14 @@ def test_a_long_list_of_alerts_is_whole_and_in_order(store: Store) -> None:
     assert [report.alert.id for report in store.alerts()] == [f"alert-s{number}" for number in range(450)]
 
 
+def test_notifications_are_found_by_how_their_ids_begin(owing: Store) -> None:
+    got = claim(owing)
+    assert got is not None
+    assert owing.notifications_called(got.notification.id[:6], 5) == (got.notification,)
+    assert len(owing.notifications_called("", 2)) == 2
+    assert owing.notifications_called("%", 5) == ()
+
+
 def test_alerts_that_are_closed_do_not_stand(store: Store) -> None:
     recorder = Recorder(store, SETTINGS)
     recorder.record(a_match(), NOW)
