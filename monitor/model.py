@@ -48,7 +48,7 @@ class Reason(StrEnum):
     SNOOZED = "snoozed"  # a person does not want to hear of this alert before some time
     SHADOW = "shadow"
     COPY = "copy"  # the story was told already
-    DEVELOPMENT = "development"  # another story joined an alert of the same words; told when its two hours are over
+    DEVELOPMENT = "development"  # another story joined an alert of the same words; gathers with others like it
     QUIET_HOURS = "quiet hours"  # waits for the receiver's quiet hours to end
     RATE = "rate"  # the receiver was sent as much as it takes in a time; waits for that time to pass
     DIGEST = "digest"  # waits for the receiver's next digest

@@ -84,9 +84,9 @@ route: {{receiver: here}}
         stop = threading.Event()
         running = threading.Thread(target=app.run, args=(stop, lambda _: None))
         running.start()
-        monitor.put("ship.txt", "رست سفينة شحن في ميناء طرطوس صباح اليوم.")
+        monitor.put("ship.txt", "date 2026-11-19 رست سفينة شحن في ميناء طرطوس صباح اليوم.")
         stack.enter_context(silent.accept()[0])
-        monitor.put("crane.txt", "وصلت رافعة جديدة إلى ميناء طرطوس بعد تأخر شهرين.")
+        monitor.put("crane.txt", "date 2026-11-20 وصلت رافعة جديدة إلى ميناء طرطوس بعد تأخر شهرين.")
         wait_for(monitor.folder / "outbox", 2)
         mails = [told.state for report in app.store.alerts() for told in report.told if told.channel == "email"]
         assert "claimed" in mails, "it still waits for the first word"

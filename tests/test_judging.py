@@ -122,11 +122,14 @@ NEAR = Story(id="s2", near=(replace(CROWD, begun=EARLIER),))
 SAME_WORDS = replace(a_match("a2"), watched=("طرطوس",))
 
 
-def test_a_further_story_of_the_same_words_joins_the_alert_and_is_told_when_its_two_hours_are_over() -> None:
+def test_a_further_story_of_the_same_words_joins_the_alert_and_gathers_with_others() -> None:
     ruling = judge_match(SAME_WORDS, NEAR, TREE, after(minutes=30))
     assert (ruling.reason, ruling.alert) == (Reason.DEVELOPMENT, "told-before")
     (tell,) = ruling.tell
-    assert (tell.cause, tell.routed.group_wait) == ("development:s2", timedelta(minutes=90))
+    assert (tell.cause, tell.routed.group_wait) == ("development:s2", timedelta(minutes=15))
+    critical = replace(SAME_WORDS, watchlist=watchlist(severity=Severity.CRITICAL))
+    (at_once,) = judge_match(critical, NEAR, TREE, after(minutes=30)).tell
+    assert (at_once.cause, at_once.routed.group_wait) == ("development:s2", timedelta())
 
 
 @pytest.mark.parametrize(

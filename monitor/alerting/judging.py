@@ -13,7 +13,6 @@ from monitor.alerting.causes import (
     DEVELOPMENT,
     FIRST,
     RESOLVED,
-    TOGETHER,
     changed,
     development,
     first_tier,
@@ -39,6 +38,8 @@ LATE: Final = timedelta(hours=1)
 """What is decided later than this tells of an outage of ours, and comes in one message."""
 _CATCHING_UP: Final = timedelta(minutes=1)
 """How long late alerts are gathered: after an outage they are recorded one after the other."""
+_DEVELOPING: Final = timedelta(minutes=15)
+"""How long developments of an alert are gathered; of critical ones they are not."""
 
 
 # --- Matches -----------------------------------------------------------------------------------------------------
@@ -71,8 +72,7 @@ def _judge(match: Match, story: Story, joined: Standing | None, tree: Route, now
     if joined is None:
         reason = Reason.TOLD if routed else Reason.NO_ROUTE
         return Ruling(reason=reason, alert=stable_hash("alert", story.id), tell=tuple(map(ToTell, routed)))
-    together = joined.created + TOGETHER - now
-    tell = tuple(one for target in routed for one in _joining(match, story, joined, target, together))
+    tell = tuple(one for target in routed for one in _joining(match, story, joined, target))
     news = any(parted(one.cause)[0] != DEVELOPMENT for one in tell)
     reason = Reason.TOLD if news else Reason.COPY if story.alert else Reason.DEVELOPMENT
     return Ruling(reason=reason, alert=joined.id, tell=tell)
@@ -85,14 +85,16 @@ def _developing(match: Match, story: Story) -> Standing | None:
     return max(alike, key=lambda alert: (alert.begun, alert.id), default=None)
 
 
-def _joining(match: Match, story: Story, joined: Standing, target: Routed, together: timedelta) -> Iterator[ToTell]:
-    """Say what a receiver is to be told of a match that joins an alert, which others may join ``together`` with it."""
+def _joining(match: Match, story: Story, joined: Standing, target: Routed) -> Iterator[ToTell]:
+    """Say what a receiver is to be told of a match that joins an alert."""
     silence = joined.hidden.get(target.receiver)
     if silence is None and target.receiver in joined.aware:
         if story.alert:
             yield from (ToTell(target, cause) for cause in _news(match, joined))
         else:
-            yield ToTell(replace(target, group_wait=together, key=f"developments {joined.id}"), development(story.id))
+            wait = timedelta() if match.watchlist.severity is Severity.CRITICAL else _DEVELOPING
+            gathered = replace(target, group_wait=wait, key=f"developments {joined.id}")
+            yield ToTell(gathered, development(story.id))
     elif silence is None or not is_about(silence, match):
         yield ToTell(target, FIRST)
 
