@@ -256,8 +256,8 @@ def _print_bursts(both: Sequence[Notifier], coming: Iterator[Coming], mail: Smtp
     empty, full = rates
     print(f"{f'{BURST} matches at once, in a second':<38}{'empty store':>14}{'full store':>14}{'ratio':>8}")
     for name in empty:
-        one, other = median(empty[name]), median(full[name])
-        print(f"{name:<38}{one:>14,.0f}{other:>14,.0f}{one / other:>8.2f}")
+        beside, rate = median(empty[name]), median(full[name])
+        print(f"{name:<38}{beside:>14,.0f}{rate:>14,.0f}{beside / rate:>8.2f}")
     print()
 
 
@@ -299,8 +299,8 @@ def _print_questions(both: Sequence[Notifier]) -> None:
 
 
 def _print_crowds(one: Notifier, sizes: Iterable[int]) -> None:
-    """Print how long a match takes when it may tell the same as any of so many, and when none of them was told yet."""
-    names = ("record, new", "record, joins", "decide on all", "claim")
+    """Print how long a match takes that may tell the same as any of so many, and how long the new ones of these do."""
+    names = ("record, new", "record, joins", "decide on those", "claim")
     print(f"{'ms; open alerts on one watchlist':<32}" + "".join(f"{name:>15}" for name in names))
     last = 0
     for size in sizes:
