@@ -301,7 +301,7 @@ def _print_questions(both: Sequence[Notifier]) -> None:
 def _print_crowds(one: Notifier, sizes: Iterable[int]) -> None:
     """Print how long a match takes that may tell the same as any of so many, and how long the new ones of these do."""
     names = ("record, new", "record, joins", "decide on those", "claim")
-    print(f"{'ms; open alerts on one watchlist':<32}" + "".join(f"{name:>15}" for name in names))
+    print(f"{'ms; open alerts on one watchlist':<32}" + "".join(f"{name:>16}" for name in names))
     last = 0
     for size in sizes:
         now = _gather(one, range(last, size))
@@ -313,7 +313,7 @@ def _print_crowds(one: Notifier, sizes: Iterable[int]) -> None:
             times[RECORD].append(_timed(one.recorder.record, a_story(CROWDED, number, now), now))
             times[JOIN].append(_timed(one.recorder.record, a_copy(CROWDED, number, now), now))
         found = (times[RECORD], times[JOIN], [decided], claimed)
-        print(f"{size:<32,}" + "".join(f"{_middle(each):>15}" for each in found))
+        print(f"{size:<32,}" + "".join(f"{_middle(each):>16}" for each in found))
 
 
 def _gather(one: Notifier, numbers: range) -> datetime:
