@@ -7,7 +7,7 @@ SHARED ?= ../shared
 export SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test chaos fortnight eval bench bench-ingest faults screens lint lock docs newcomer words clean
+.PHONY: help install run test chaos fortnight eval bench bench-ingest bench-notify faults screens lint lock docs newcomer words clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev ## checks by phase, hostile texts, articles a second against
 
 bench-ingest: $(VENV)/.dev .cache/reader/.made ## feeds polled a second beside lemon24/reader, and how late 10,000 sources are
 	@$(BIN)/python -m tests.bench.ingest --reader .cache/reader/bin/python $(ARGS)
+
+bench-notify: $(VENV)/.dev ## a match from the bus to its mail beside a million past alerts (ARGS=--small: a tenth)
+	@$(BIN)/python -m tests.bench.notifying $(ARGS)
 
 faults: $(VENV)/.dev ## a server and documents that misbehave in every way: outcome, seconds, peak memory
 	@$(BIN)/python -m tests.bench.misbehaving

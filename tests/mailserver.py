@@ -57,7 +57,7 @@ class MailServer:
     ) -> None:
         self.received: list[Received] = []
         self.host = "127.0.0.1"
-        self._listener = socket.create_server((self.host, 0))
+        self._listener = _listening(self.host)
         self.port: int = self._listener.getsockname()[1]
         self._script = {command: deque(replies) for command, replies in (script or {}).items()}
         self._logins = logins or {}
@@ -138,6 +138,14 @@ class _OnSocket(Controller):
 
     def _create_server(self) -> Awaitable[AbstractServer]:
         return self.loop.create_server(self._factory_invoker, sock=self._listener, ssl=self.ssl_context)
+
+
+def _listening(host: str) -> socket.socket:
+    """Listen as TCP by name: of sockets that do not say so, asyncio leaves each second reply waiting for 40 ms."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind((host, 0))
+    listener.listen()
+    return listener
 
 
 def _received(server: SMTP, session: Session, envelope: Envelope) -> Received:

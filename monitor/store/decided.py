@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from monitor.model import Reason
@@ -19,7 +19,7 @@ from monitor.store.silenced import read_silences
 from monitor.store.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -43,10 +43,8 @@ class DecidedTables(Tables):
         """Write what ``judge`` decides about what is to be looked at; with ``everything`` about all that waits."""
         with self.database.writing() as connection:
             decision = judge(_waiting(connection, now, look_back, everything=everything))
-            for owed in decision.notifications:
-                _owe(connection, owed, now)
-            for verdict in decision.verdicts:
-                _settle(connection, verdict, now)
+            _owe(connection, decision.notifications, now)
+            _settle(connection, decision.verdicts, now)
             for receiver, at in decision.digests.items():
                 passed = upsert(digests).values(receiver=receiver, at=at)
                 connection.execute(passed.on_conflict_do_update(index_elements=["receiver"], set_={"at": at}))
@@ -123,46 +121,58 @@ def _blind(connection: Connection) -> tuple[str, ...]:
 # --- What is written ---------------------------------------------------------------------------------------------
 
 
-def _owe(connection: Connection, owed: Owed, now: datetime) -> None:
-    """Write down a notification once, however often it is decided."""
-    row = {
-        "id": owed.id,
-        "receiver": owed.receiver,
-        "channel": owed.channel,
-        "destination": owed.destination,
-        "cause": owed.cause,
-        "about": owed.about,
-        "why": owed.why,
-        "state": "pending",
-        "attempts": 0,
-        "not_before": now,
-        "created": now,
-        "owed_since": now,
-    }
-    connection.execute(upsert(notifications).values(row).on_conflict_do_nothing())
-    tells = [{"notification": owed.id, "alert": alert} for alert in owed.alerts]
+def _owe(connection: Connection, notified: Sequence[Owed], now: datetime) -> None:
+    """Write down notifications, each once, however often it is decided."""
+    when = {"not_before": now, "created": now, "owed_since": now}
+    rows = [
+        {
+            "id": owed.id,
+            "receiver": owed.receiver,
+            "channel": owed.channel,
+            "destination": owed.destination,
+            "cause": owed.cause,
+            "about": owed.about,
+            "why": owed.why,
+            "state": "pending",
+            "attempts": 0,
+        }
+        | when
+        for owed in notified
+    ]
+    tells = [{"notification": owed.id, "alert": alert} for owed in notified for alert in owed.alerts]
+    if rows:
+        connection.execute(upsert(notifications).on_conflict_do_nothing(), rows)
     if tells:
         connection.execute(upsert(told).on_conflict_do_nothing(), tells)
 
 
-def _settle(connection: Connection, verdict: Verdict, now: datetime) -> None:
-    """Write what became of a telling, and that this was decided."""
-    row = {
-        "reason": verdict.reason,
-        "until": verdict.until,
-        "look_at": verdict.until or now,
-        "silence": verdict.silence,
-        "message": verdict.message,
-        "ended_at": None if verdict.until else now,
-    }
-    connection.execute(update(tellings).where(_row.position == verdict.telling).values(row))
-    why = {
-        "alert": verdict.alert,
-        "receiver": verdict.receiver,
-        "cause": verdict.cause,
-        "reason": verdict.reason,
-        "until": verdict.until,
-        "silence": verdict.silence,
-        "at": now,
-    }
-    connection.execute(insert(decisions).values(why))
+def _settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
+    """Write what became of tellings, and that this was decided."""
+    if not verdicts:
+        return
+    rows = [
+        {
+            "telling": verdict.telling,
+            "reason": verdict.reason,
+            "until": verdict.until,
+            "look_at": verdict.until or now,
+            "silence": verdict.silence,
+            "message": verdict.message,
+            "ended_at": None if verdict.until else now,
+        }
+        for verdict in verdicts
+    ]
+    connection.execute(update(tellings).where(_row.position == bindparam("telling")), rows)
+    why = [
+        {
+            "alert": verdict.alert,
+            "receiver": verdict.receiver,
+            "cause": verdict.cause,
+            "reason": verdict.reason,
+            "until": verdict.until,
+            "silence": verdict.silence,
+            "at": now,
+        }
+        for verdict in verdicts
+    ]
+    connection.execute(insert(decisions), why)

@@ -24,6 +24,7 @@ _PAGE: Final = 200
 BLINDING: Final = ("source failing", "source silent")
 """The rules whose alerts say that a source cannot be seen."""
 _BLIND: Final = ("failing", "blocked", "gone")
+_UNSENT: Final = ("pending", "claimed", "failed")
 
 
 class ReportedTables(Tables):
@@ -160,9 +161,9 @@ def _one_told(row: Row[tuple[object, ...]]) -> Told:
 
 def _told_since(connection: Connection, since: datetime) -> tuple[tuple[Alert, Told], ...]:
     """Read what was sent since then, and what is not sent yet."""
-    lately = or_(notifications.c.sent_at >= since, notifications.c.state != "sent")
+    lately = or_(notifications.c.sent_at >= since, notifications.c.state.in_(_UNSENT))
     owed = select(notifications, told.c.alert).join(told, told.c.notification == notifications.c.id).where(lately)
-    rows = connection.execute(owed.order_by(notifications.c.position)).all()
+    rows = _in_order(connection, owed)
     known = _by_id(connection, {row.alert for row in rows})
     return tuple((known[row.alert], _one_told(row)) for row in rows)
 
@@ -171,7 +172,7 @@ def _held_since(connection: Connection, since: datetime) -> tuple[HeldBack, ...]
     """Read what waits, and what was held back for good since then."""
     told_nobody = tellings.c.reason.in_((Reason.SILENCED, Reason.NO_ROUTE))
     held = or_(tellings.c.ended_at.is_(None), and_(tellings.c.ended_at >= since, told_nobody))
-    rows = connection.execute(select(tellings).where(held).order_by(tellings.c.position)).all()
+    rows = _in_order(connection, select(tellings).where(held))
     known = _by_id(connection, {row.alert for row in rows})
     return tuple(
         HeldBack(
@@ -217,6 +218,11 @@ def _blind_since(connection: Connection, since: datetime) -> tuple[Blind, ...]:
 def cannot_be_seen() -> ColumnElement[bool]:
     """Whether a source's rows say that nobody knows what it publishes."""
     return or_(sources.c.state.in_(_BLIND), sources.c.silent_since.is_not(None))
+
+
+def _in_order(connection: Connection, wanted: Select[tuple[object, ...]]) -> list[Row[tuple[object, ...]]]:
+    """Read rows, oldest first. Asked for them in order, SQLite reads the whole table rather than two indexes."""
+    return sorted(connection.execute(wanted).all(), key=lambda row: row.position)
 
 
 def _by_id(connection: Connection, wanted: set[str]) -> dict[str, Alert]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 """The newest revision in `migrations`. Revisions are four digits that count up, so that a newer one is recognised."""
 
 
@@ -300,7 +300,7 @@ notifications = Table(
     Column("not_before", Instant, nullable=False),
     Column("claimed_by", Text),
     Column("lease_until", Instant),
-    Column("sent_at", Instant),
+    Column("sent_at", Instant, index=True),
     Column("error", Text),
     Column("created", Instant, nullable=False),
     Column("owed_since", Instant, nullable=False),
@@ -332,7 +332,7 @@ decisions = Table(
     metadata,
     _position(),
     Column("match", Counter, ForeignKey("matches.position"), index=True),
-    Column("alert", Text, ForeignKey("alerts.id"), index=True),
+    Column("alert", Text, ForeignKey("alerts.id")),
     Column("receiver", Text),
     Column("reason", Text, nullable=False),
     Column("at", Instant, nullable=False),
@@ -340,6 +340,7 @@ decisions = Table(
     Column("until", Instant),
     Column("silence", Counter, index=True),
     Index(None, "at"),
+    Index(None, "alert", "at"),
 )
 """Why a match led to an alert or not, and why a receiver was told of an alert or not."""
 

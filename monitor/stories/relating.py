@@ -121,9 +121,11 @@ def _bands(signature: Signature) -> Iterator[str]:
 
 
 def _pairs(signature: Signature) -> Iterator[str]:
+    """Pair the words that say most, but not two that are looked for: all articles of a watchlist have those."""
     most = sorted(signature.words, key=lambda word: (-signature.words[word], word))[:_PAIRED]
     for pair in combinations(sorted(most), 2):
-        yield " ".join(pair)
+        if not set(pair) <= set(signature.terms):
+            yield " ".join(pair)
 
 
 # --- Templates -------------------------------------------------------------------------------------------------------
