@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 class Nowhere:
     """A channel whose messages can be edited."""
 
-    def send(self, message: Message, destination: str, thread: str | None = None) -> str:
+    def send(self, message: Message, destination: str, thread: str | None = None) -> str:  # noqa: ARG002 - a channel's
         return f"{message.id} at {destination}"
 
 
