@@ -58,8 +58,11 @@ def _is_within(wording: str, evidence: Evidence) -> bool:
 
 
 def _places(wording: Sequence[Token], quote: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Find where words stand one after the other, in their folded spelling; particles may be joined to the first."""
-    for place in range(len(quote) - len(wording) + 1):
+    """Find where words stand one after the other, in their folded spelling; particles may be joined to the first.
+
+    No words stand nowhere.
+    """
+    for place in range(len(quote) - len(wording) + 1 if wording else 0):
         there = quote[place : place + len(wording)]
         if _begins(wording[0], there[0]) and all(a.key == b.key for a, b in zip(wording[1:], there[1:], strict=True)):
             yield there[0].start, there[-1].end
