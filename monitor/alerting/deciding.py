@@ -225,32 +225,48 @@ def _owed(receiver: Receiver, name: str, batch: _Batch) -> Iterator[Owed]:
 
 
 def _batches(due: Iterable[Telling], receiver: Receiver, state: State, now: datetime) -> Iterator[_Batch]:
-    """Put what waited, or comes late, into one message, what gathered into one for each key, and all else by itself."""
-    waited: list[_Waited] = []
-    together: dict[tuple[str, str], list[Telling]] = defaultdict(list)
+    """Put what waited, or comes late, into one message, what gathered into one for each key, and all else by itself.
+
+    What else is told of an alert that waited goes with it, and developments with what else is told of their alert.
+    """
+    waited: dict[str, _Waited] = {}
+    others: list[Telling] = []
+    gathered: list[_Waited] = []
     for telling in due:
-        expected, reason = _expected(telling, receiver)
-        late = _late_by(telling, expected, now)
-        if late and telling.alert.severity is Severity.CRITICAL:
-            yield _alone(telling, why=f"late by {_span(late)}")
-        elif late or reason:
-            waited.append(_Waited(telling, reason, late))
-        elif telling.closes:
-            together["group", telling.key].append(telling)
+        one = _waited(telling, receiver, now)
+        if one.late and telling.alert.severity is Severity.CRITICAL:
+            yield _alone(telling, why=f"late by {_span(one.late)}")
+        elif one.late or one.reason:
+            waited.setdefault(telling.alert.id, one)
+            gathered.append(one)
         else:
-            together["alert", telling.alert.id].append(telling)
-    if waited:
-        yield _gathered(waited, receiver, state, now)
-    yield from map(_group, together.values())
+            others.append(telling)
+    gathered += [replace(waited[one.alert.id], telling=one) for one in others if one.alert.id in waited]
+    if gathered:
+        yield _gathered(gathered, receiver, state, now)
+    yield from map(_group, _together(one for one in others if one.alert.id not in waited))
+
+
+def _together(tellings: Iterable[Telling]) -> Iterable[list[Telling]]:
+    found: dict[tuple[str, str], list[Telling]] = defaultdict(list)
+    for telling in tellings:
+        gathers = telling.closes and telling.cause != DEVELOPMENTS
+        found[("group", telling.key) if gathers else ("alert", telling.alert.id)].append(telling)
+    return found.values()
 
 
 @dataclass(frozen=True, slots=True)
 class _Waited:
-    """A telling that was held back for ``reason``, or is ``late``."""
+    """A telling that was held back for ``reason``, or is ``late``, if it was or is."""
 
     telling: Telling
     reason: Reason | None
     late: timedelta | None
+
+
+def _waited(telling: Telling, receiver: Receiver, now: datetime) -> _Waited:
+    expected, reason = _expected(telling, receiver)
+    return _Waited(telling, reason, _late_by(telling, expected, now))
 
 
 def _expected(telling: Telling, receiver: Receiver) -> tuple[datetime, Reason | None]:

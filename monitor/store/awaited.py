@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from monitor.alerting.causes import DEVELOPMENTS
 from monitor.model import Reason
 from monitor.store.schema import silences, tellings
 from monitor.store.silenced import read_silences
@@ -26,15 +27,22 @@ _row = tellings.c
 
 
 def write_tellings(connection: Connection, tell: Iterable[ToTell], alert: str, since: datetime, now: datetime) -> None:
-    """Have an alert told: with what its receiver gathers already, or by itself. What a silence hid comes up anew."""
+    """Have an alert told: with what its receiver gathers already, or by itself. What a silence hid comes up anew.
+
+    What follows about an alert that its receiver still gathers comes with it, never before it.
+    """
     for one in tell:
         target = one.routed
         what = {"alert": alert, "cause": one.cause, "receiver": target.receiver}
+        key, closes = _gathering(connection, alert, target, now) or (
+            target.key,
+            _closes(connection, target, now) if target.group_wait else None,
+        )
         when = {
-            "key": target.key,
+            "key": key,
             "since": since,
             "opened": now,
-            "closes": _closes(connection, target, now) if target.group_wait else None,
+            "closes": closes,
             "look_at": now,
             "reason": None,
             "until": None,
@@ -44,6 +52,20 @@ def write_tellings(connection: Connection, tell: Iterable[ToTell], alert: str, s
         was_hidden = _row.reason == Reason.SILENCED
         anew = upsert(tellings).values(what | when)
         connection.execute(anew.on_conflict_do_update(index_elements=[*what], set_=when, where=was_hidden))
+
+
+def _gathering(connection: Connection, alert: str, target: Routed, now: datetime) -> tuple[str, datetime] | None:
+    """Return the key and the end of the window in which this receiver's news of an alert gathers, if that is later."""
+    open_window = (
+        _row.alert == alert,
+        _row.receiver == target.receiver,
+        _row.cause != DEVELOPMENTS,
+        _row.ended_at.is_(None),
+        _row.closes > now + target.group_wait,
+    )
+    found = select(_row.key, _row.closes).where(*open_window).order_by(_row.closes.desc()).limit(1)
+    row = connection.execute(found).one_or_none()
+    return (row.key, row.closes) if row else None
 
 
 def _closes(connection: Connection, target: Routed, now: datetime) -> datetime:
