@@ -149,9 +149,10 @@ def _holds(telling: Telling, receiver: Receiver, now: datetime) -> Iterator[tupl
 def _windows(telling: Telling, receiver: Receiver, state: State, now: datetime) -> Iterator[tuple[Reason, datetime]]:
     """Give what a telling gathers for with others, and until when."""
     digest = _digest_of(telling, receiver)
-    if digest and digest > now:
-        yield Reason.DIGEST, digest
-    if telling.closes and telling.closes > now:
+    if digest:
+        if digest > now:
+            yield Reason.DIGEST, digest
+    elif telling.closes and telling.closes > now:
         if telling.cause == DEVELOPMENTS:
             yield Reason.DEVELOPMENT, telling.closes
         elif not state.windows_elapsed:
@@ -168,8 +169,14 @@ def _free_at(name: str, state: State, now: datetime, found: _Findings) -> dateti
 
 
 def _digest_of(telling: Telling, receiver: Receiver) -> datetime | None:
-    """Say which digest a telling belongs to: the first after it was recorded, however late that is decided."""
-    return next_time(receiver.digest.at, telling.opened, receiver.clocks) if receiver.digest else None
+    """Say which digest a telling belongs to: the first after it was recorded, however late that is decided.
+
+    To a digest no window matters, but it takes developments when no more of them can come.
+    """
+    if receiver.digest is None:
+        return None
+    closes = telling.closes if telling.cause == DEVELOPMENTS else None
+    return next_time(receiver.digest.at, closes or telling.opened, receiver.clocks)
 
 
 # --- Into messages -----------------------------------------------------------------------------------------------
@@ -275,7 +282,7 @@ def _expected(telling: Telling, receiver: Receiver) -> tuple[datetime, Reason | 
     digest = _digest_of(telling, receiver)
     if digest:
         at, reason = max(at, digest), Reason.DIGEST
-    at = max(at, telling.closes or at, telling.until or at)
+    at = max(at, (not digest and telling.closes) or at, telling.until or at)
     quiet = receiver.quiet_until(at, telling.alert.severity)
     if quiet:
         at, reason = quiet, reason or Reason.QUIET_HOURS
