@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from monitor.alerting.causes import DEVELOPMENTS
@@ -52,6 +52,14 @@ def write_tellings(connection: Connection, tell: Iterable[ToTell], alert: str, s
         was_hidden = _row.reason == Reason.SILENCED
         anew = upsert(tellings).values(what | when)
         connection.execute(anew.on_conflict_do_update(index_elements=[*what], set_=when, where=was_hidden))
+        if one.cause == DEVELOPMENTS:
+            _renew(connection, alert, target.receiver, since)
+
+
+def _renew(connection: Connection, alert: str, receiver: str, since: datetime) -> None:
+    """Let developments that wait count from the last of them, which a silence of before is not about."""
+    waiting = (_row.alert == alert, _row.receiver == receiver, _row.cause == DEVELOPMENTS, _row.ended_at.is_(None))
+    connection.execute(update(tellings).where(*waiting, _row.since < since).values(since=since))
 
 
 def _gathering(connection: Connection, alert: str, target: Routed, now: datetime) -> tuple[str, datetime] | None:
