@@ -29,8 +29,13 @@ def hiding(silences: Sequence[Silence], alert: Alert, since: datetime, now: date
     Silences hide it when each report of it is what one of them is about: a report of something else is told.
     """
     reports: Sequence[Match | Event] = (alert.event,) if alert.event else alert.matches
-    found = [hiding_one(silences, report, since, now) for report in reports]
-    return found[0] if found and all(found) else None
+    first: Silence | None = None
+    for report in reports:
+        silence = hiding_one(silences, report, since, now)
+        if silence is None:  # the others, which may be thousands, make no difference
+            return None
+        first = first or silence
+    return first
 
 
 def hiding_one(silences: Sequence[Silence], report: Match | Event, since: datetime, now: datetime) -> Silence | None:
