@@ -323,7 +323,8 @@ def _further(tellings: Sequence[Telling]) -> Iterator[str]:
 
 
 def _name_of(tellings: Iterable[Telling]) -> str:
-    return stable_hash("group", *sorted(f"{one.id} {one.alert.id} {one.cause} {one.receiver}" for one in tellings))
+    """Name a group by what it tells, so that two receivers with one address are sent one message."""
+    return stable_hash("group", *sorted(f"{one.alert.id} {one.cause}" for one in tellings))
 
 
 def _iso(now: datetime) -> str:
