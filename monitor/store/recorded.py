@@ -53,9 +53,9 @@ class RecordedTables(Tables):
                 add_member(connection, match, story, new)
             if ruling.alert:
                 _open_or_join(connection, match, known, ruling.alert, now)
-            _write_match(connection, match, story, ruling, now)
             if ruling.alert and not ruling.silence:
                 note(connection, match, ruling.alert)
+            _write_match(connection, match, story, ruling, now)
             if ruling.alert:
                 write_tellings(connection, ruling.tell, ruling.alert, ruling.since or now, now)
             close_old(connection, match.watchlist.id, now)
