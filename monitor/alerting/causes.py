@@ -17,8 +17,16 @@ STEPS: Final = (5, 10, 20, 50, 100, 200, 500, 1_000)
 TOGETHER: Final = timedelta(hours=2)
 """How long a further story that says the same words joins an alert, before and after the news of that."""
 
-_GROWTH, _TERM, _TIER1, _CHANGED, _WITHDRAWN = "growth", "term", "tier1", "changed", "withdrawn"
-_WORDS: Final = {FIRST: "first report", DEVELOPMENTS: "developments", RESOLVED: "recovered"}
+_GROWTH, _TERM, _TIER1 = "growth", "term", "tier1"
+_CHANGED, _WITHDRAWN, _RETURNED = "changed", "withdrawn", "returned"
+_WORDS: Final = {
+    FIRST: "first report",
+    DEVELOPMENTS: "developments",
+    RESOLVED: "recovered",
+    _CHANGED: "changed since it was told",
+    _WITHDRAWN: "withdrawn",
+    _RETURNED: "found again after it was withdrawn",
+}
 
 
 def growth(before: int, now: int) -> str | None:
@@ -47,6 +55,11 @@ def withdrawn(content_hash: str) -> str:
     return f"{_WITHDRAWN}:{content_hash}"
 
 
+def returned(content_hash: str) -> str:
+    """Return the cause for a version that is found again, behind one that said no more what was told."""
+    return f"{_RETURNED}:{content_hash}"
+
+
 def parted(cause: str) -> tuple[str, str]:
     """Part a cause into its kind and what it is about: ``("growth", "5")``, ``("first", "")``."""
     kind, _, about = cause.partition(":")
@@ -64,9 +77,5 @@ def words(cause: str) -> str:
             return f"new term: {about.removeprefix('$')}"
         case (kind, about) if kind == _TIER1:
             return f"first tier-1 source: {about}"
-        case (kind, _) if kind == _CHANGED:
-            return "changed since it was told"
-        case (kind, _) if kind == _WITHDRAWN:
-            return "withdrawn"
-        case _:
-            return _WORDS.get(cause, cause)
+        case (kind, _):
+            return _WORDS.get(kind, cause)

@@ -18,6 +18,7 @@ from monitor.alerting.causes import (
     first_tier,
     growth,
     new_term,
+    returned,
     withdrawn,
 )
 from monitor.alerting.routing import avoid_failing, route, subject_of
@@ -88,7 +89,8 @@ def _joining(match: Match, story: Story, joined: Standing, target: Routed, toget
     silence = joined.hidden.get(target.receiver)
     if silence is None and target.receiver in joined.aware:
         if story.alert:
-            yield from (ToTell(target, cause) for cause in _news(match, joined))
+            again = (returned(match.article.content_hash),) if story.is_withdrawn else ()
+            yield from (ToTell(target, cause) for cause in (*again, *_news(match, joined)))
         else:
             yield ToTell(replace(target, group_wait=together, key=f"developments {joined.id}"), DEVELOPMENTS)
     elif silence is None or not is_about(silence, match):
