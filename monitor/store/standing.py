@@ -93,9 +93,12 @@ def _facts(match: Match) -> Iterator[tuple[str, str]]:
 
 
 def close_old(connection: Connection, watchlist: str, now: datetime) -> None:
-    """Close some alerts of a watchlist whose stories nobody tells any more."""
+    """Close some alerts of a watchlist whose stories, and developments, nobody tells any more."""
     old = now - WINDOW
-    quiet = (alerts.c.watchlist == watchlist, _STANDS, alerts.c.begun < old, stories.c.last_seen < old)
+    joined = select(developments.c.story).join(stories, stories.c.id == developments.c.story)
+    lively = joined.where(developments.c.alert == alerts.c.id, stories.c.last_seen >= old).correlate(alerts)
+    is_old = (alerts.c.begun < old, stories.c.last_seen < old, ~lively.exists())
+    quiet = (alerts.c.watchlist == watchlist, _STANDS, *is_old)
     some = select(alerts.c.id).join(stories, stories.c.id == alerts.c.story).where(*quiet).limit(_CLOSED)
     closed = update(alerts).where(alerts.c.id.in_(some.scalar_subquery()))
     connection.execute(closed.values(state="closed", closed=now))
