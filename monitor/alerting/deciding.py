@@ -236,19 +236,22 @@ def _batches(due: Iterable[Telling], receiver: Receiver, state: State, now: date
 
     What else is told of an alert that waited goes with it, and developments with what else is told of their alert.
     """
+    grave: dict[str, list[_Waited]] = defaultdict(list)
     waited: dict[str, _Waited] = {}
     others: list[Telling] = []
     gathered: list[_Waited] = []
     for telling in due:
         one = _waited(telling, receiver, now)
         if one.late and telling.alert.severity is Severity.CRITICAL:
-            yield _alone(telling, why=f"late by {_span(one.late)}")
+            grave[telling.alert.id].append(one)
         elif one.late or one.reason:
             waited.setdefault(telling.alert.id, one)
             gathered.append(one)
         else:
             others.append(telling)
     gathered += [replace(waited[one.alert.id], telling=one) for one in others if one.alert.id in waited]
+    for late in grave.values():
+        yield _of_one([one.telling for one in late], *_late(late))
     if gathered:
         yield _gathered(gathered, receiver, state, now)
     yield from map(_group, _together(one for one in others if one.alert.id not in waited))
@@ -295,26 +298,31 @@ def _late_by(telling: Telling, expected: datetime, now: datetime) -> timedelta |
     return now - begun if now - begun > LATE else None
 
 
-def _alone(telling: Telling, why: str | None = None) -> _Batch:
-    return _Batch(tellings=(telling,), cause=telling.cause, about=telling.alert.id, why=why)
+def _of_one(tellings: Sequence[Telling], *waiting: str) -> _Batch:
+    """Tell one alert as itself, for the first cause, and say for what else."""
+    why = " · ".join([*_further(tellings), *waiting]) or None
+    return _Batch(tellings=tuple(tellings), cause=tellings[0].cause, about=tellings[0].alert.id, why=why)
 
 
 def _group(tellings: Sequence[Telling]) -> _Batch:
     """One alert alone is told as itself, several as their group."""
     if len({telling.alert.id for telling in tellings}) == 1:
-        return replace(_alone(tellings[0], " · ".join(_further(tellings)) or None), tellings=tuple(tellings))
+        return _of_one(tellings)
     about = _name_of(tellings)
     return _Batch(tellings=tuple(tellings), cause=f"group:{about}", about=about)
 
 
 def _gathered(waited: Sequence[_Waited], receiver: Receiver, state: State, now: datetime) -> _Batch:
     tellings = tuple(one.telling for one in waited)
-    late = waited[0].late
     if len({telling.alert.id for telling in tellings}) == 1 and not receiver.digest:
-        waiting = [f"late by {_span(late)}"] if late else _why(waited, receiver, state)
-        return replace(_alone(tellings[0], " · ".join([*_further(tellings), *waiting])), tellings=tellings)
+        return _of_one(tellings, *(_late(waited) or _why(waited, receiver, state)))
     why = " · ".join(_why(waited, receiver, state))
     return _Batch(tellings=tellings, cause=f"digest:{_iso(now)}", about=_name_of(tellings), why=why)
+
+
+def _late(waited: Sequence[_Waited]) -> list[str]:
+    late = waited[0].late
+    return [f"late by {_span(late)}"] if late else []
 
 
 def _further(tellings: Sequence[Telling]) -> Iterator[str]:
