@@ -324,13 +324,15 @@ class Story:
     """A story as the store knows it: ``alert`` is the one that tells it, if any does.
 
     If none does, ``near`` are the newest of its watchlist's that were opened in the last hours, are about news of the
-    same hours and are not closed.
+    same hours and are not closed. ``is_withdrawn``: what the alert last heard of the match's article is that it does
+    not say it any more.
     ``silences`` are those that stand.
     """
 
     id: str
     alert: Standing | None = None
     near: tuple[Standing, ...] = ()
+    is_withdrawn: bool = False
     silences: tuple[Silence, ...] = ()
 
 

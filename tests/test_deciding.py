@@ -61,6 +61,16 @@ def test_alerts_that_gathered_are_told_as_their_group() -> None:
     assert (owed.cause, owed.about, owed.alerts) == (f"group:{owed.about}", owed.about, ("a1", "a2"))
 
 
+def test_a_group_of_two_receivers_with_one_address_is_one_message() -> None:
+    receivers = alert_settings(
+        one={"email": {"to": ["desk@example.org"]}}, two={"email": {"to": ["desk@example.org"]}}
+    ).receivers
+    gathered = [telling(number, f"a{number % 2}", "one" if number < 2 else "two", closes=CLOSES) for number in range(4)]
+    decision = decide(replace(state(*gathered), receivers=receivers), CLOSES)
+    assert [owed.receiver for owed in decision.notifications] == ["one", "two"]
+    assert len({owed.id for owed in decision.notifications}) == 1
+
+
 def test_causes_of_one_alert_that_are_due_together_are_one_message() -> None:
     decision = decide(state(telling(1, "a1", "night"), telling(2, "a1", "night", cause="growth:5")), NOW)
     assert [(owed.cause, owed.alerts) for owed in decision.notifications] == [("first", ("a1",))]

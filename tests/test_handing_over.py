@@ -97,6 +97,7 @@ def test_a_silence_is_made_listed_and_ended(desk: Installation) -> None:
     ("arguments", "says"),
     [
         (["--for", "4h"], "that would hide everything"),
+        (["--saying", "«»", "--for", "4h"], "there is no word in '«»'"),
         (["--watchlist", "tartus"], "either --for or --until"),
         (["--watchlist", "tartous", "--for", "4h"], "did you mean 'tartus'?"),
         (["--source", "inbux", "--for", "4h"], "did you mean 'inbox'?"),

@@ -22,7 +22,7 @@ from monitor.settings import Alerts
 from monitor.store import SqlStore, open_store
 from monitor.store.schema import tellings
 from tests.notifier import Simulation, a_report, a_silence, an_edition
-from tests.samples import NOW, after, alert_settings, an_event
+from tests.samples import NOW, after, alert_settings, an_event, an_old_store
 
 FOLDER = Path(__file__).parent / "data/telling"
 
@@ -171,3 +171,20 @@ def test_mail_that_is_down_for_hours_comes_in_order_and_the_terminal_hears_every
     late = heard[100:]
     assert [article for article, _ in late] == [f"a{number}" for number in range(100)]
     assert after(hours=5) <= late[0][1] == late[-1][1] <= after(hours=5, minutes=10)
+
+
+# --- Of before -------------------------------------------------------------------------------------------------------
+
+
+def test_of_an_alert_that_an_older_monitor_opened_what_waits_is_told_and_nothing_is_taken_for_new(
+    tmp_path: Path,
+) -> None:
+    an_old_store(tmp_path / "state.db", "0005")
+    night = {"file": "/tmp", "quiet_hours": {"from": "08:00", "to": "12:00"}}  # noqa: S108 - nothing is written
+    with open_store(f"sqlite:{tmp_path / 'state.db'}") as store:
+        simulation = Simulation(store, alert_settings(desk={"terminal": True}, night=night))
+        for number, term in enumerate(("طرطوس", "حميميم", "اللاذقية"), 2):
+            words = {"article": "a", "version": f"v{number}", "source": f"s{number}", "tier": 1, "watched": [term]}
+            simulation.happens(after(minutes=number), lambda at, words=words: simulation.record(a_report(at, words)))  # type: ignore[misc]
+        simulation.run(NOW, after(hours=6))
+        assert [(one.receiver, one.cause, one.tells) for one in simulation.heard] == [("night", "first", ("a",))]

@@ -17,13 +17,15 @@ TOGETHER: Final = timedelta(hours=2)
 """How long a further story that says the same words joins an alert, before and after the news of that."""
 
 DEVELOPMENT: Final = "development"
-_GROWTH, _TERM, _TIER1, _CHANGED, _WITHDRAWN = "growth", "term", "tier1", "changed", "withdrawn"
+_GROWTH, _TERM, _TIER1 = "growth", "term", "tier1"
+_CHANGED, _WITHDRAWN, _RETURNED = "changed", "withdrawn", "returned"
 _WORDS: Final = {
     FIRST: "first report",
     RESOLVED: "recovered",
     DEVELOPMENT: "developments",
     _CHANGED: "changed since it was told",
     _WITHDRAWN: "withdrawn",
+    _RETURNED: "found again after it was withdrawn",
 }
 
 
@@ -56,6 +58,11 @@ def changed(content_hash: str) -> str:
 def withdrawn(content_hash: str) -> str:
     """Return the cause for a version that says no more what was told."""
     return f"{_WITHDRAWN}:{content_hash}"
+
+
+def returned(content_hash: str) -> str:
+    """Return the cause for a version that is found again, behind one that said no more what was told."""
+    return f"{_RETURNED}:{content_hash}"
 
 
 def parted(cause: str) -> tuple[str, str]:

@@ -150,9 +150,10 @@ def _holds(telling: Telling, receiver: Receiver, now: datetime) -> Iterator[tupl
 def _windows(telling: Telling, receiver: Receiver, state: State, now: datetime) -> Iterator[tuple[Reason, datetime]]:
     """Give what a telling gathers for with others, and until when."""
     digest = _digest_of(telling, receiver)
-    if digest and digest > now:
-        yield Reason.DIGEST, digest
-    if telling.closes and telling.closes > now and not state.windows_elapsed:
+    if digest:
+        if digest > now:
+            yield Reason.DIGEST, digest
+    elif telling.closes and telling.closes > now and not state.windows_elapsed:
         kind, _ = parted(telling.cause)
         yield Reason.DEVELOPMENT if kind == DEVELOPMENT else Reason.GROUP_WINDOW, telling.closes
 
@@ -167,7 +168,10 @@ def _free_at(name: str, state: State, now: datetime, found: _Findings) -> dateti
 
 
 def _digest_of(telling: Telling, receiver: Receiver) -> datetime | None:
-    """Say which digest a telling belongs to: the first after it was recorded, however late that is decided."""
+    """Say which digest a telling belongs to: the first after it was recorded, however late that is decided.
+
+    To a digest no window matters.
+    """
     return next_time(receiver.digest.at, telling.opened, receiver.clocks) if receiver.digest else None
 
 
@@ -224,32 +228,51 @@ def _owed(receiver: Receiver, name: str, batch: _Batch) -> Iterator[Owed]:
 
 
 def _batches(due: Iterable[Telling], receiver: Receiver, state: State, now: datetime) -> Iterator[_Batch]:
-    """Put what waited, or comes late, into one message, what gathered into one for each key, and all else by itself."""
-    waited: list[_Waited] = []
-    together: dict[tuple[str, str], list[Telling]] = defaultdict(list)
+    """Put what waited, or comes late, into one message, what gathered into one for each key, and all else by itself.
+
+    What else is told of an alert that waited goes with it, and developments with what else is told of their alert.
+    """
+    grave: dict[str, list[_Waited]] = defaultdict(list)
+    waited: dict[str, _Waited] = {}
+    others: list[Telling] = []
+    gathered: list[_Waited] = []
     for telling in due:
-        expected, reason = _expected(telling, receiver)
-        late = _late_by(telling, expected, now)
-        if late and telling.alert.severity is Severity.CRITICAL:
-            yield _alone(telling, why=f"late by {_span(late)}")
-        elif late or reason:
-            waited.append(_Waited(telling, reason, late))
-        elif telling.closes:
-            together["group", telling.key].append(telling)
+        one = _waited(telling, receiver, now)
+        if one.late and telling.alert.severity is Severity.CRITICAL:
+            grave[telling.alert.id].append(one)
+        elif one.late or one.reason:
+            waited.setdefault(telling.alert.id, one)
+            gathered.append(one)
         else:
-            together["alert", telling.alert.id].append(telling)
-    if waited:
-        yield _gathered(waited, receiver, state, now)
-    yield from map(_group, together.values())
+            others.append(telling)
+    gathered += [replace(waited[one.alert.id], telling=one) for one in others if one.alert.id in waited]
+    for late in grave.values():
+        yield _of_one([one.telling for one in late], *_late(late))
+    if gathered:
+        yield _gathered(gathered, receiver, state, now)
+    yield from map(_group, _together(one for one in others if one.alert.id not in waited))
+
+
+def _together(tellings: Iterable[Telling]) -> Iterable[list[Telling]]:
+    found: dict[tuple[str, str], list[Telling]] = defaultdict(list)
+    for telling in tellings:
+        gathers = telling.closes and parted(telling.cause)[0] != DEVELOPMENT
+        found[("group", telling.key) if gathers else ("alert", telling.alert.id)].append(telling)
+    return found.values()
 
 
 @dataclass(frozen=True, slots=True)
 class _Waited:
-    """A telling that was held back for ``reason``, or is ``late``."""
+    """A telling that was held back for ``reason``, or is ``late``, if it was or is."""
 
     telling: Telling
     reason: Reason | None
     late: timedelta | None
+
+
+def _waited(telling: Telling, receiver: Receiver, now: datetime) -> _Waited:
+    expected, reason = _expected(telling, receiver)
+    return _Waited(telling, reason, _late_by(telling, expected, now))
 
 
 def _expected(telling: Telling, receiver: Receiver) -> tuple[datetime, Reason | None]:
@@ -258,7 +281,7 @@ def _expected(telling: Telling, receiver: Receiver) -> tuple[datetime, Reason | 
     digest = _digest_of(telling, receiver)
     if digest:
         at, reason = max(at, digest), Reason.DIGEST
-    at = max(at, telling.closes or at, telling.until or at)
+    at = max(at, (not digest and telling.closes) or at, telling.until or at)
     quiet = receiver.quiet_until(at, telling.alert.severity)
     if quiet:
         at, reason = quiet, reason or Reason.QUIET_HOURS
@@ -271,26 +294,31 @@ def _late_by(telling: Telling, expected: datetime, now: datetime) -> timedelta |
     return now - begun if now - begun > LATE else None
 
 
-def _alone(telling: Telling, why: str | None = None) -> _Batch:
-    return _Batch(tellings=(telling,), cause=telling.cause, about=telling.alert.id, why=why)
+def _of_one(tellings: Sequence[Telling], *waiting: str) -> _Batch:
+    """Tell one alert as itself, for the first cause, and say for what else."""
+    why = " · ".join([*_further(tellings), *waiting]) or None
+    return _Batch(tellings=tuple(tellings), cause=tellings[0].cause, about=tellings[0].alert.id, why=why)
 
 
 def _group(tellings: Sequence[Telling]) -> _Batch:
     """One alert alone is told as itself, several as their group."""
     if len({telling.alert.id for telling in tellings}) == 1:
-        return replace(_alone(tellings[0], " · ".join(_further(tellings)) or None), tellings=tuple(tellings))
+        return _of_one(tellings)
     about = _name_of(tellings)
     return _Batch(tellings=tuple(tellings), cause=f"group:{about}", about=about)
 
 
 def _gathered(waited: Sequence[_Waited], receiver: Receiver, state: State, now: datetime) -> _Batch:
     tellings = tuple(one.telling for one in waited)
-    late = waited[0].late
     if len({telling.alert.id for telling in tellings}) == 1 and not receiver.digest:
-        waiting = [f"late by {_span(late)}"] if late else _why(waited, receiver, state)
-        return replace(_alone(tellings[0], " · ".join([*_further(tellings), *waiting])), tellings=tellings)
+        return _of_one(tellings, *(_late(waited) or _why(waited, receiver, state)))
     why = " · ".join(_why(waited, receiver, state))
     return _Batch(tellings=tellings, cause=f"digest:{_iso(now)}", about=_name_of(tellings), why=why)
+
+
+def _late(waited: Sequence[_Waited]) -> list[str]:
+    late = waited[0].late
+    return [f"late by {_span(late)}"] if late else []
 
 
 def _further(tellings: Sequence[Telling]) -> Iterator[str]:
@@ -300,7 +328,8 @@ def _further(tellings: Sequence[Telling]) -> Iterator[str]:
 
 
 def _name_of(tellings: Iterable[Telling]) -> str:
-    return stable_hash("group", *sorted(f"{one.id} {one.alert.id} {one.cause} {one.receiver}" for one in tellings))
+    """Name a group by what it tells, so that two receivers with one address are sent one message."""
+    return stable_hash("group", *sorted(f"{one.alert.id} {one.cause}" for one in tellings))
 
 
 def _iso(now: datetime) -> str:

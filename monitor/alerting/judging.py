@@ -19,6 +19,7 @@ from monitor.alerting.causes import (
     growth,
     new_term,
     parted,
+    returned,
     withdrawn,
 )
 from monitor.alerting.routing import avoid_failing, route, subject_of
@@ -90,7 +91,8 @@ def _joining(match: Match, story: Story, joined: Standing, target: Routed) -> It
     silence = joined.hidden.get(target.receiver)
     if silence is None and target.receiver in joined.aware:
         if story.alert:
-            yield from (ToTell(target, cause) for cause in _news(match, joined))
+            again = (returned(match.article.content_hash),) if story.is_withdrawn else ()
+            yield from (ToTell(target, cause) for cause in (*again, *_news(match, joined)))
         else:
             wait = timedelta() if match.watchlist.severity is Severity.CRITICAL else _DEVELOPING
             gathered = replace(target, group_wait=wait, key=f"developments {joined.id}")

@@ -29,8 +29,13 @@ def hiding(silences: Sequence[Silence], alert: Alert, since: datetime, now: date
     Silences hide it when each report of it is what one of them is about: a report of something else is told.
     """
     reports: Sequence[Match | Event] = (alert.event,) if alert.event else alert.matches
-    found = [hiding_one(silences, report, since, now) for report in reports]
-    return found[0] if found and all(found) else None
+    first: Silence | None = None
+    for report in reports:
+        silence = hiding_one(silences, report, since, now)
+        if silence is None:  # the others, which may be thousands, make no difference
+            return None
+        first = first or silence
+    return first
 
 
 def hiding_one(silences: Sequence[Silence], report: Match | Event, since: datetime, now: datetime) -> Silence | None:
@@ -58,8 +63,11 @@ def _is_within(wording: str, evidence: Evidence) -> bool:
 
 
 def _places(wording: Sequence[Token], quote: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Find where words stand one after the other, in their folded spelling; particles may be joined to the first."""
-    for place in range(len(quote) - len(wording) + 1):
+    """Find where words stand one after the other, in their folded spelling; particles may be joined to the first.
+
+    No words stand nowhere.
+    """
+    for place in range(len(quote) - len(wording) + 1 if wording else 0):
         there = quote[place : place + len(wording)]
         if _begins(wording[0], there[0]) and all(a.key == b.key for a, b in zip(wording[1:], there[1:], strict=True)):
             yield there[0].start, there[-1].end

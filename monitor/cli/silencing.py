@@ -49,6 +49,7 @@ def silence_add(  # noqa: PLR0913 - a silence has many sides
     from monitor.clock import wall_clock
     from monitor.model import Matcher
     from monitor.ports import Silence
+    from monitor.text.tokens import tokenize
 
     if (duration is None) == (until is None):
         raise typer.BadParameter("a silence has either --for or --until")
@@ -62,6 +63,8 @@ def silence_add(  # noqa: PLR0913 - a silence has many sides
     )
     if matcher == Matcher() and not (saying or "").strip():
         raise typer.BadParameter("that would hide everything; say of what: --watchlist, --source, --saying, …")
+    if saying is not None and not tokenize(saying):
+        raise typer.BadParameter(f"there is no word in {saying!r}, so nothing is found within it")
     expires = moment(until or duration or "", now, "after")
     if expires <= now:
         raise typer.BadParameter("that is over already; choose a later time")

@@ -5,11 +5,12 @@ When they are told, and whether, is `decided`'s affair.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from monitor.alerting.causes import DEVELOPMENT
 from monitor.model import Reason
 from monitor.store.schema import silences, tellings
 from monitor.store.silenced import read_silences
@@ -23,27 +24,50 @@ if TYPE_CHECKING:
     from monitor.ports import Routed, Silence, ToTell
 
 _row = tellings.c
+_UNHEARD: Final = (Reason.SILENCED, Reason.NO_ROUTE)
+"""What ended so comes up anew with the next report: a person hid it, or its receiver was not there for a while."""
 
 
 def write_tellings(connection: Connection, tell: Iterable[ToTell], alert: str, since: datetime, now: datetime) -> None:
-    """Have an alert told: with what its receiver gathers already, or by itself. What a silence hid comes up anew."""
+    """Have an alert told: with what its receiver gathers already, or by itself. What nobody heard comes up anew.
+
+    What follows about an alert that its receiver still gathers comes with it, never before it.
+    """
     for one in tell:
         target = one.routed
         what = {"alert": alert, "cause": one.cause, "receiver": target.receiver}
+        key, closes = _gathering(connection, alert, target, now) or (
+            target.key,
+            _closes(connection, target, now) if target.group_wait else None,
+        )
         when = {
-            "key": target.key,
+            "key": key,
             "since": since,
             "opened": now,
-            "closes": _closes(connection, target, now) if target.group_wait else None,
+            "closes": closes,
             "look_at": now,
             "reason": None,
             "until": None,
             "silence": None,
             "ended_at": None,
         }
-        was_hidden = _row.reason == Reason.SILENCED
-        anew = upsert(tellings).values(what | when)
-        connection.execute(anew.on_conflict_do_update(index_elements=[*what], set_=when, where=was_hidden))
+        new = upsert(tellings).values(what | when)
+        anew = new.on_conflict_do_update(index_elements=[*what], set_=when, where=_row.reason.in_(_UNHEARD))
+        connection.execute(anew)
+
+
+def _gathering(connection: Connection, alert: str, target: Routed, now: datetime) -> tuple[str, datetime] | None:
+    """Return the key and the end of the window in which this receiver's news of an alert gathers, if that is later."""
+    open_window = (
+        _row.alert == alert,
+        _row.receiver == target.receiver,
+        _row.cause.not_like(f"{DEVELOPMENT}:%"),
+        _row.ended_at.is_(None),
+        _row.closes > now + target.group_wait,
+    )
+    found = select(_row.key, _row.closes).where(*open_window).order_by(_row.closes.desc()).limit(1)
+    row = connection.execute(found).one_or_none()
+    return (row.key, row.closes) if row else None
 
 
 def _closes(connection: Connection, target: Routed, now: datetime) -> datetime:
@@ -68,7 +92,7 @@ def told_of(connection: Connection, alert: str) -> frozenset[str]:
 def aware_of(connection: Connection, alert: str) -> tuple[frozenset[str], dict[str, Silence]]:
     """Read which receivers were or will be told of an alert, and which were not because of which silence."""
     rows = connection.execute(select(_row.receiver, _row.reason, _row.silence).where(_row.alert == alert)).all()
-    aware = frozenset(row.receiver for row in rows if row.reason != Reason.SILENCED)
+    aware = frozenset(row.receiver for row in rows if row.reason not in _UNHEARD)
     numbers = {row.receiver: row.silence for row in rows if row.reason == Reason.SILENCED and row.receiver not in aware}
     known = {silence.id: silence for silence in read_silences(connection, silences.c.id.in_(numbers.values()))}
     return aware, {receiver: known[number] for receiver, number in numbers.items()}

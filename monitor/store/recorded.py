@@ -53,9 +53,9 @@ class RecordedTables(Tables):
                 add_member(connection, match, story, new)
             if ruling.alert:
                 _open_or_join(connection, match, known, ruling.alert, now)
-            _write_match(connection, match, story, ruling, now)
             if ruling.alert and not ruling.silence:
                 note(connection, match, ruling.alert)
+            _write_match(connection, match, story, ruling, now)
             if ruling.alert:
                 write_tellings(connection, ruling.tell, ruling.alert, ruling.since or now, now)
             close_old(connection, match.watchlist.id, now)
@@ -135,9 +135,18 @@ def _known(connection: Connection, match: Match, story: str, now: datetime) -> S
     return Story(
         id=story,
         alert=alert,
+        is_withdrawn=alert is not None and _is_withdrawn(connection, match, alert.id),
         near=() if alert else near(connection, match.watchlist.id, news_of(match), now),
         silences=read_silences(connection, silences.c.expires > now),
     )
+
+
+def _is_withdrawn(connection: Connection, match: Match, alert: str) -> bool:
+    """Whether the newest version that an alert has of a match's article was withdrawn."""
+    mine = (matches.c.article == match.article.id, matches.c.alert == alert)
+    newest = select(matches.c.content_hash).where(*mine).order_by(matches.c.position.desc()).limit(1)
+    gone = (edits.c.alert == alert, edits.c.article == match.article.id, edits.c.gone == newest.scalar_subquery())
+    return connection.scalar(select(edits.c.kind).where(*gone)) == "withdrawn"
 
 
 def _open_or_join(connection: Connection, match: Match, known: Story, alert: str, now: datetime) -> None:

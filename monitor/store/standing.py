@@ -8,9 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from monitor.alerting.causes import TOGETHER
+from monitor.model import Reason
 from monitor.ports import Standing
 from monitor.store.awaited import aware_of
-from monitor.store.schema import alert_facts, alerts, developments, stories
+from monitor.store.schema import alert_facts, alerts, developments, matches, stories
 from monitor.stories.relating import WINDOW
 
 if TYPE_CHECKING:
@@ -67,9 +68,21 @@ def _standing(connection: Connection, row: Row[tuple[object, ...]]) -> Standing:
 
 
 def note(connection: Connection, match: Match, alert: str) -> None:
-    """Remember what a match adds to what is known of its alert."""
+    """Remember what a match adds to what is known of its alert.
+
+    Of one that an older monitor opened that stays unknown: all but its first reports would seem to be new.
+    """
+    if _is_unknown(connection, alert):
+        return
     rows = [{"alert": alert, "kind": kind, "value": value} for kind, value in _facts(match)]
     connection.execute(upsert(alert_facts).on_conflict_do_nothing(), rows)
+
+
+def _is_unknown(connection: Connection, alert: str) -> bool:
+    """Whether an alert has reports, and nobody noted what they add."""
+    noted = connection.scalar(select(alert_facts.c.kind).where(alert_facts.c.alert == alert).limit(1))
+    reports = (matches.c.alert == alert, matches.c.reason != Reason.SILENCED)
+    return noted is None and connection.scalar(select(matches.c.position).where(*reports).limit(1)) is not None
 
 
 def _facts(match: Match) -> Iterator[tuple[str, str]]:
@@ -80,9 +93,12 @@ def _facts(match: Match) -> Iterator[tuple[str, str]]:
 
 
 def close_old(connection: Connection, watchlist: str, now: datetime) -> None:
-    """Close some alerts of a watchlist whose stories nobody tells any more."""
+    """Close some alerts of a watchlist whose stories, and developments, nobody tells any more."""
     old = now - WINDOW
-    quiet = (alerts.c.watchlist == watchlist, _STANDS, alerts.c.begun < old, stories.c.last_seen < old)
+    joined = select(developments.c.story).join(stories, stories.c.id == developments.c.story)
+    lively = joined.where(developments.c.alert == alerts.c.id, stories.c.last_seen >= old).correlate(alerts)
+    is_old = (alerts.c.begun < old, stories.c.last_seen < old, ~lively.exists())
+    quiet = (alerts.c.watchlist == watchlist, _STANDS, *is_old)
     some = select(alerts.c.id).join(stories, stories.c.id == alerts.c.story).where(*quiet).limit(_CLOSED)
     closed = update(alerts).where(alerts.c.id.in_(some.scalar_subquery()))
     connection.execute(closed.values(state="closed", closed=now))

@@ -115,6 +115,15 @@ def test_an_alert_of_old_news_is_closed_and_joined_by_no_further_story(store: Sq
     assert known(record(store, a_match("a4"), "s1", joining("x"), later)).id == "x", "its own story still joins it"
 
 
+def test_an_alert_is_not_closed_while_a_development_of_it_is_told(store: SqlStore) -> None:
+    record(store, a_match("a1"), "s1", opening("x"))
+    record(store, a_match("a2"), "s2", joining("x", Reason.DEVELOPMENT))
+    soon, later = NOW + timedelta(days=3), NOW + WINDOW + timedelta(hours=3)
+    record(store, a_match("a3", first_seen=soon), "s2", joining("x"), soon)
+    record(store, a_match("a4", first_seen=later), "s3", opening("y"), later)
+    assert [report.alert.state for report in store.alerts()] == ["open", "open"]
+
+
 # --- Editions ----------------------------------------------------------------------------------------------------
 
 
