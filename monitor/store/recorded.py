@@ -53,8 +53,8 @@ class RecordedTables(Tables):
                 add_member(connection, match, story, new)
             if ruling.alert:
                 _open_or_join(connection, match, known, ruling.alert, now)
-            if ruling.alert and not ruling.silence:
-                note(connection, match, ruling.alert)
+                if not ruling.silence and not _develops(known, ruling.alert):
+                    note(connection, match, ruling.alert)
             _write_match(connection, match, story, ruling, now)
             if ruling.alert:
                 write_tellings(connection, ruling.tell, ruling.alert, ruling.since or now, now)
@@ -150,13 +150,18 @@ def _is_withdrawn(connection: Connection, match: Match, alert: str) -> bool:
 
 
 def _open_or_join(connection: Connection, match: Match, known: Story, alert: str, now: datetime) -> None:
-    develops = any(standing.id == alert for standing in known.near)
-    if develops:
+    if _develops(known, alert):
         connection.execute(insert(developments).values(story=known.id, alert=alert))
-    if develops or known.alert:
+        make_stale(connection, alert, now)
+    elif known.alert:
         make_stale(connection, alert, now)
     else:
         _open_for_match(connection, match, known.id, alert, now)
+
+
+def _develops(known: Story, alert: str) -> bool:
+    """Whether a further story joins an alert. What it says is no news of that one, but news when it is said again."""
+    return any(standing.id == alert for standing in known.near)
 
 
 def _open_for_match(connection: Connection, match: Match, story: str, alert: str, now: datetime) -> None:

@@ -14,6 +14,7 @@ from monitor.codec import from_json, to_json
 from monitor.model import Signature, stable_hash
 from monitor.ports import Member, Signed
 from monitor.store.schema import matches, story_keys, story_members
+from monitor.stories.clustering import MOST
 from monitor.stories.relating import WINDOW, keys
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def candidates(connection: Connection, watchlist: str, new: Signed | None) -> li
         return []
     filed = select(story_keys.c.member).where(story_keys.c.key.in_(_numbers(watchlist, new)))
     near = _member.at.between(new.at - WINDOW, new.at + WINDOW)
-    rows = connection.execute(select(story_members).where(_member.position.in_(filed), near).order_by(_member.position))
+    newest = select(story_members).where(_member.position.in_(filed), near).order_by(_member.position.desc())
+    rows = connection.execute(newest.limit(MOST)).all()
     found: dict[str, Member] = {}
-    for row in rows:
+    for row in reversed(rows):
         if row.article not in found:
             signed = Signed(article=row.article, at=row.at, signature=from_json(row.signature, Signature))
             found[row.article] = Member(row.story, signed)

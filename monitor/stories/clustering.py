@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from monitor.model import stable_hash
 from monitor.ports import Member, Signed
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.model import Match
+
+
+MOST: Final = 500
+"""Versions that a new article is held against, the newest of those that share a key with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,9 @@ class Clustering:
 
     def _candidates(self, found: Iterable[tuple[str, str]], new: Signed, versions: list[int]) -> Iterator[Member]:
         """Give each article once that shares a key and is near enough, and the same article whenever it was."""
-        near = {number for key in found for number in self._near(key, new.at)}
+        near = sorted({number for key in found for number in self._near(key, new.at)})
         articles: set[str] = set()
-        for number in sorted(near.union(versions)):
+        for number in sorted({*near[-MOST:], *versions}):
             member = self._members[number]
             if member.signed.article not in articles:
                 articles.add(member.signed.article)
