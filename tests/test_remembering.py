@@ -87,12 +87,12 @@ def test_a_clock_that_was_ahead_keeps_nothing_from_being_written(states: States,
     assert store.source("agency").last_polled == NOW + SECOND
 
 
-def test_many_threads_note_and_remember_and_the_last_word_of_each_is_kept(states: States, store: SqlStore) -> None:
+def test_many_threads_note_and_remember_and_what_each_remembered_last_is_kept(states: States, store: SqlStore) -> None:
     def work(name: str) -> None:
         for number in range(30):
             now = NOW + number * MINUTE
             state = replace(polled(states.of(name), now), articles=number)
-            states.note(state, now) if number % 3 else states.remember(state, [], now, None)
+            states.remember(state, [], now, None) if number % 3 == 2 else states.note(state, now)
 
     names = [f"source-{number}" for number in range(8)]
     threads = [threading.Thread(target=work, args=[name]) for name in names]
