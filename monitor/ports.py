@@ -331,7 +331,7 @@ class Story:
 
     id: str
     alert: Standing | None = None
-    near: tuple[Standing, ...] = ()
+    near: Standing | None = None
     is_withdrawn: bool = False
     silences: tuple[Silence, ...] = ()
 

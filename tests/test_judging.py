@@ -118,7 +118,7 @@ def test_a_receiver_of_whom_the_story_s_first_reports_were_not_the_business_is_t
 
 # --- Developments ----------------------------------------------------------------------------------------------------
 
-NEAR = Story(id="s2", near=(replace(CROWD, begun=EARLIER),))
+NEAR = Story(id="s2", near=replace(CROWD, begun=EARLIER))
 SAME_WORDS = replace(a_match("a2"), watched=("طرطوس",))
 
 
@@ -132,25 +132,8 @@ def test_a_further_story_of_the_same_words_joins_the_alert_and_gathers_with_othe
     assert (at_once.cause, at_once.routed.group_wait) == ("development:s2", timedelta())
 
 
-@pytest.mark.parametrize(
-    ("match", "why"),
-    [
-        (replace(a_match("a2"), watched=("طرطوس", "حميميم")), "it says another word that is watched"),
-        (a_match("a2"), "what it says is not known"),
-    ],
-)
-def test_a_further_story_opens_an_alert_of_its_own(match: Match, why: str) -> None:
-    ruling = judge_match(match, NEAR, TREE, after(minutes=30))
-    assert (ruling.reason, ruling.alert != "told-before") == (Reason.TOLD, True), why
-
-
-def test_of_two_alerts_a_story_joins_the_newer_one() -> None:
-    story = replace(NEAR, near=(*NEAR.near, replace(CROWD, id="newer", begun=NOW)))
-    assert judge_match(SAME_WORDS, story, TREE, NOW).alert == "newer"
-
-
 def test_who_was_not_told_of_the_alert_is_told_of_a_development_at_once() -> None:
-    story = replace(NEAR, near=(replace(CROWD, aware=frozenset({"night"})),))
+    story = replace(NEAR, near=replace(CROWD, aware=frozenset({"night"})))
     ruling = judge_match(SAME_WORDS, story, TREE, NOW)
     assert [(one.cause, one.routed.group_wait) for one in ruling.tell] == [("first", timedelta())]
 

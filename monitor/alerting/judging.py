@@ -55,7 +55,7 @@ def judge_match(match: Match, story: Story, tree: Route, now: datetime) -> Rulin
     if match.article.held:
         return Ruling(reason=match.article.held)
     since = came_up(match)
-    joined = story.alert or _developing(match, story)
+    joined = story.alert or story.near
     ruling = _judge(match, story, joined, tree, now)
     silence = hiding_one(story.silences, match, since, now)
     if silence:
@@ -77,13 +77,6 @@ def _judge(match: Match, story: Story, joined: Standing | None, tree: Route, now
     news = any(parted(one.cause)[0] != DEVELOPMENT for one in tell)
     reason = Reason.TOLD if news else Reason.COPY if story.alert else Reason.DEVELOPMENT
     return Ruling(reason=reason, alert=joined.id, tell=tell)
-
-
-def _developing(match: Match, story: Story) -> Standing | None:
-    """Choose the alert that a further story joins: the newest in which all that it mentions was mentioned."""
-    watched = set(match.watched)
-    alike = [alert for alert in story.near if watched and watched <= alert.watched]
-    return max(alike, key=lambda alert: (alert.begun, alert.id), default=None)
 
 
 def _joining(match: Match, story: Story, joined: Standing, target: Routed) -> Iterator[ToTell]:

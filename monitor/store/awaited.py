@@ -94,5 +94,6 @@ def aware_of(connection: Connection, alert: str) -> tuple[frozenset[str], dict[s
     rows = connection.execute(select(_row.receiver, _row.reason, _row.silence).where(_row.alert == alert)).all()
     aware = frozenset(row.receiver for row in rows if row.reason not in _UNHEARD)
     numbers = {row.receiver: row.silence for row in rows if row.reason == Reason.SILENCED and row.receiver not in aware}
-    known = {silence.id: silence for silence in read_silences(connection, silences.c.id.in_(numbers.values()))}
+    hiding = read_silences(connection, silences.c.id.in_(numbers.values())) if numbers else ()
+    known = {silence.id: silence for silence in hiding}
     return aware, {receiver: known[number] for receiver, number in numbers.items()}

@@ -136,7 +136,7 @@ def _known(connection: Connection, match: Match, story: str, now: datetime) -> S
         id=story,
         alert=alert,
         is_withdrawn=alert is not None and _is_withdrawn(connection, match, alert.id),
-        near=() if alert else near(connection, match.watchlist.id, news_of(match), now),
+        near=None if alert else near(connection, match, now),
         silences=read_silences(connection, silences.c.expires > now),
     )
 
@@ -161,7 +161,7 @@ def _open_or_join(connection: Connection, match: Match, known: Story, alert: str
 
 def _develops(known: Story, alert: str) -> bool:
     """Whether a further story joins an alert. What it says is no news of that one, but news when it is said again."""
-    return any(standing.id == alert for standing in known.near)
+    return known.near is not None and known.near.id == alert
 
 
 def _open_for_match(connection: Connection, match: Match, story: str, alert: str, now: datetime) -> None:

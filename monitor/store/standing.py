@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from monitor.alerting.causes import TOGETHER
@@ -12,6 +12,7 @@ from monitor.model import Reason
 from monitor.ports import Standing
 from monitor.store.awaited import aware_of
 from monitor.store.schema import alert_facts, alerts, developments, matches, stories
+from monitor.stories.clustering import news_of
 from monitor.stories.relating import WINDOW
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from monitor.model import Match
 
 _SOURCE, _WATCHED, _TIER1 = "source", "watched", "tier1"
-_NEAR: Final = 20
-"""Alerts that a further story might join; few say different words within the same hours."""
 _CLOSED: Final = 4
 """Alerts that are closed for each match, at most."""
 _STANDS: Final = alerts.c.state.in_(("open", "acked"))
@@ -40,15 +39,22 @@ def telling(connection: Connection, story: str) -> Standing | None:
     return _standing(connection, row) if row else None
 
 
-def near(connection: Connection, watchlist: str, at: datetime, now: datetime) -> tuple[Standing, ...]:
-    """Read the alerts of a watchlist that were opened lately and are about news of the hours around ``at``.
+def near(connection: Connection, match: Match, now: datetime) -> Standing | None:
+    """Read the newest alert about news of the same hours, opened lately, that mentions all that a match does.
 
-    The newest first. Both count: after an outage all is opened at once, and some sources date the day only.
+    Both times count: after an outage all is opened at once, and some sources date the day only.
     """
-    about = alerts.c.begun.between(at - TOGETHER, at + TOGETHER)
-    mine = (alerts.c.watchlist == watchlist, _STANDS, about, alerts.c.created > now - TOGETHER)
-    rows = connection.execute(select(alerts).where(*mine).order_by(alerts.c.begun.desc()).limit(_NEAR)).all()
-    return tuple(_standing(connection, row) for row in rows)
+    watched = frozenset(match.watched)
+    if not watched:
+        return None
+    at = news_of(match)
+    lately = (alerts.c.begun.between(at - TOGETHER, at + TOGETHER), alerts.c.created > now - TOGETHER)
+    said = (alert_facts.c.alert == alerts.c.id, alert_facts.c.kind == _WATCHED, alert_facts.c.value.in_(watched))
+    known = select(func.count()).select_from(alert_facts).where(*said).scalar_subquery()
+    mine = (alerts.c.watchlist == match.watchlist.id, _STANDS, *lately, known == len(watched))
+    newest = select(alerts).where(*mine).order_by(alerts.c.begun.desc(), alerts.c.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return _standing(connection, row) if row else None
 
 
 def _standing(connection: Connection, row: Row[tuple[object, ...]]) -> Standing:
