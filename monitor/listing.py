@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Final
 from monitor import codec
 from monitor.alerting.causes import FIRST, parted, words
 from monitor.notify.display import clean, cut, isolate
-from monitor.watchlists.backtesting import NEWEST, when_matched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.alerting.foreseeing import Foreseen
-    from monitor.model import Ack, Alert, Header, Match
+    from monitor.model import Ack, Alert, Header
     from monitor.ports import AlertReport, Blind, FiledLetter, Handover, HeldBack, Silence, Told
     from monitor.settings import Receiver, Route, RouteMatch
-    from monitor.watchlists.backtesting import Comparison, Summary
 
 _LONGEST: Final = 100
 """Characters of a headline in a table."""
@@ -279,42 +277,6 @@ def dead_whole(filed: FiledLetter) -> str:
     headers = ", ".join(f"{name}={value}" for name, value in letter.headers.items())
     value = letter.value.decode("utf-8", "backslashreplace")
     return f"{dead_text(filed)}\nkey {letter.key!r}  headers {headers}\n\n{letter.traceback}\n{value}"
-
-
-def summary_lines(summary: Summary, watchlists: Iterable[str]) -> Iterator[str]:
-    """Give a table of the watchlists, most articles first, each with its newest headlines.
-
-    Each story is an alert, of which there are so many ``a day``; ``likely`` are those of the articles that a spelling
-    variant only has found.
-    """
-    yield f"{'articles':>8}  {'stories':>7}  {'a day':>6}  {'likely':>6}  watchlist"
-    for name in sorted(watchlists, key=lambda name: (-len(summary.tallies[name].articles), name)):
-        tally = summary.tallies[name]
-        articles, stories = len(tally.articles), len(tally.stories)
-        yield f"{articles:>8}  {stories:>7}  {stories / summary.days:>6.1f}  {tally.likely:>6}  {name}"
-        for match in tally.newest:
-            yield f"{'':35}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
-
-
-def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """Say what a change does: for each changed watchlist what it gains (+) and loses (-)."""
-    for what, names in (("added", comparison.added), ("removed", comparison.removed), ("changed", comparison.changed)):
-        for name in names:
-            difference = comparison.differences[name]
-            gained, lost = difference.gained, difference.lost
-            counts = f"{len(gained.articles)} gained, {len(lost.articles)} lost, {difference.kept} as before"
-            yield f"{name} ({what}): {counts}"
-            for sign, tally in (("+", gained), ("-", lost)):
-                yield from (f"  {sign} {_found_in(match)}" for match in tally.newest)
-                if len(tally.articles) > NEWEST:
-                    yield f"  {sign} … and {len(tally.articles) - NEWEST} more (--json has all)"
-    yield f"watchlists that did not change: {len(comparison.unchanged)}"
-
-
-def _found_in(match: Match) -> str:
-    """Give a match's headline and the words that were found, each as a unit of its own direction."""
-    words = " + ".join(f"«{isolate(clean(one.text))}»" for one in match.evidence)
-    return f"{isolate(cut(clean(match.article.title), _LONGEST))}  {words}"
 
 
 def _articles(report: AlertReport) -> list[Header]:

@@ -1,4 +1,4 @@
-"""An explanation and an expansion as people read them: on a terminal, as a page, and as programs do (JSON).
+"""Explanations, expansions and what a backtest came to, on a terminal; some also as a page and for programs (JSON).
 
 Hides the marks, the isolates and the page. Text from outside is cleaned and escaped. Explains nothing itself.
 """
@@ -12,8 +12,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.matching.explaining import LINES
-from monitor.notify.display import clean, direction, isolate
+from monitor.notify.display import clean, cut, direction, isolate
 from monitor.text.sentences import paragraphs
+from monitor.watchlists.backtesting import NEWEST, when_matched
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
     from monitor.matching.expanding import Counts, Expansion, Found, Reading
     from monitor.matching.explaining import Explanation, Miss, Removed, Seen
-    from monitor.model import Article, Evidence
+    from monitor.model import Article, Evidence, Match
+    from monitor.watchlists.backtesting import Comparison, Summary
 
 _YES, _NO = "✓", "✗"
 _MOST: Final = 6
 """Mentions of a clause that are shown."""
+
+_LONGEST: Final = 100
+"""Characters of a headline in a table."""
 
 _CIRCLED: Final = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _HUES: Final = 6
@@ -508,3 +513,42 @@ def expansion_record(expansion: Expansion, counts: Counts | None) -> dict[str, A
         "articles": counts.articles if counts else 0,
         "written": dict(counts.written.most_common()) if counts else None,
     }
+
+
+# --- What a backtest came to -----------------------------------------------------------------------------------------
+
+
+def summary_lines(summary: Summary, watchlists: Iterable[str]) -> Iterator[str]:
+    """Give a table of the watchlists, most articles first, each with its newest headlines.
+
+    Each story is an alert, of which there are so many ``a day``; ``likely`` are those of the articles that a spelling
+    variant only has found.
+    """
+    yield f"{'articles':>8}  {'stories':>7}  {'a day':>6}  {'likely':>6}  watchlist"
+    for name in sorted(watchlists, key=lambda name: (-len(summary.tallies[name].articles), name)):
+        tally = summary.tallies[name]
+        articles, stories = len(tally.articles), len(tally.stories)
+        yield f"{articles:>8}  {stories:>7}  {stories / summary.days:>6.1f}  {tally.likely:>6}  {name}"
+        for match in tally.newest:
+            yield f"{'':35}{when_matched(match):%Y-%m-%d}  {_found_in(match)}"
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """Say what a change does: for each changed watchlist what it gains (+) and loses (-)."""
+    for what, names in (("added", comparison.added), ("removed", comparison.removed), ("changed", comparison.changed)):
+        for name in names:
+            difference = comparison.differences[name]
+            gained, lost = difference.gained, difference.lost
+            counts = f"{len(gained.articles)} gained, {len(lost.articles)} lost, {difference.kept} as before"
+            yield f"{name} ({what}): {counts}"
+            for sign, tally in (("+", gained), ("-", lost)):
+                yield from (f"  {sign} {_found_in(match)}" for match in tally.newest)
+                if len(tally.articles) > NEWEST:
+                    yield f"  {sign} … and {len(tally.articles) - NEWEST} more (--json has all)"
+    yield f"watchlists that did not change: {len(comparison.unchanged)}"
+
+
+def _found_in(match: Match) -> str:
+    """Give a match's headline and the words that were found, each as a unit of its own direction."""
+    words = " + ".join(f"«{isolate(clean(one.text))}»" for one in match.evidence)
+    return f"{isolate(cut(clean(match.article.title), _LONGEST))}  {words}"

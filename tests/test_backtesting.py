@@ -13,9 +13,9 @@ import pytest
 from monitor.bus.embedded import EmbeddedBus
 from monitor.codec import encode
 from monitor.errors import Problems, Unavailable
-from monitor.listing import comparison_lines, summary_lines
 from monitor.matching import compile_watchlists
 from monitor.model import Article, Header
+from monitor.showing import comparison_lines, summary_lines
 from monitor.watchlists.backtesting import Comparison, Summary
 from monitor.watchlists.loading import load_watchlists
 from monitor.watchlists.versions import load_earlier

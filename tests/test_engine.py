@@ -100,7 +100,7 @@ def named(clauses: Sequence[Clause]) -> list[Watchlist]:
     return [Watchlist(WatchlistHeader(id=f"w{place}", name="w"), clause) for place, clause in enumerate(clauses)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(clauses(), min_size=1, max_size=6), st.lists(st.tuples(texts(), texts()), min_size=1, max_size=3))
 def test_the_engine_says_what_the_reference_says(some: list[Clause], given_texts: list[tuple[str, str]]) -> None:
     watchlists = named(some)

@@ -243,8 +243,8 @@ _Result = tuple["Iterator[str]", str]
 
 def _replay(watchlists: Sequence[Watchlist], reading: _Reading, now: datetime, *, as_json: bool) -> _Result:
     """Hold what is read against watchlists; each match is printed at once for programs."""
-    from monitor.listing import summary_lines
     from monitor.matching import compile_watchlists
+    from monitor.showing import summary_lines
     from monitor.watchlists.backtesting import Summary, match_line
 
     summary, matcher = Summary(), compile_watchlists(watchlists)
@@ -261,7 +261,7 @@ def _compare(
     before: Sequence[Watchlist], after: Sequence[Watchlist], reading: _Reading, now: datetime, *, as_json: bool
 ) -> _Result:
     """Likewise, with what a change gains and loses."""
-    from monitor.listing import comparison_lines
+    from monitor.showing import comparison_lines
     from monitor.watchlists.backtesting import Comparison, match_line
 
     comparison = Comparison(before, after)

@@ -14,10 +14,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import URL, create_engine, event, inspect, text
+from sqlalchemy import URL, Column, MetaData, String, Table, create_engine, event, inspect, select
 
 from monitor.errors import Unavailable
-from monitor.store.schema import REVISION
+from monitor.store.schema import REVISION, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 _PRAGMAS: Final = ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+_VERSION: Final = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Where Alembic keeps the revision."""
 _WORLD: Final = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and start again",
     sqlite3.SQLITE_READONLY: "it cannot be written; check the rights of the file and its folder",
@@ -123,29 +125,39 @@ def _refuse_foreign(path: Path) -> None:
         return
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        if tables and "alembic_version" not in tables:
+        if tables and _VERSION.name not in tables:
             raise Unavailable(f"{path}: it is another program's database; name another file in store:")
 
 
 def _migrate(database: Database, path: Path) -> None:
-    """Bring the tables up to date. The revision is read first, so that Alembic is imported only when it has work."""
+    """Make the tables, or bring them up to date. Alembic is imported only when it has work."""
     with database.reading() as connection:
         if _revision(connection, path) == REVISION:
             return
     with database.writing() as connection:
-        if _revision(connection, path) != REVISION:
+        found = _revision(connection, path)
+        if found is None:
+            _create(connection)
+        elif found != REVISION:
             _upgrade(connection)
 
 
 def _revision(connection: Connection, path: Path) -> str | None:
     """Read which revision the tables are of; None when there are none at all."""
-    known = inspect(connection).has_table("alembic_version")
-    found = connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+    known = inspect(connection).has_table(_VERSION.name)
+    found = connection.scalar(select(_VERSION.c.version_num)) if known else None
     if found is not None and found > REVISION:
         raise Unavailable(
             f"{path}: it was written by a newer monitor (revision {found}, not {REVISION}); upgrade monitor"
         )
     return None if found is None else str(found)
+
+
+def _create(connection: Connection) -> None:
+    """Make all tables as they are now; a new store needs no migration."""
+    metadata.create_all(connection)
+    _VERSION.create(connection)
+    connection.execute(_VERSION.insert().values(version_num=REVISION))
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,7 +1,8 @@
 """The tables of the store, and how their columns keep instants.
 
-Hides the database's own types. Does not create the tables: that is `migrations`' affair, and a test holds the two
-together. Nothing is deleted here but sightings of what a source no longer lists, and signatures of what is old news.
+Hides the database's own types. A new store has these tables; `migrations` bring an older one to them, and a test holds
+the two together. Nothing is deleted here but sightings of what a source no longer lists, and signatures of what is old
+news.
 """
 
 from __future__ import annotations

@@ -1038,10 +1038,10 @@ def test_of_the_unknown_only_the_sources_that_cannot_be_seen_are_known(store: St
 
 def test_a_long_list_of_alerts_is_whole_and_in_order(store: Store) -> None:
     one = a_match("x")
-    for number in range(450):
+    for number in range(205):
         match = replace(one, article=replace(one.article, id=f"a{number}"))
         store.record(match, told_in(f"s{number}"), opens, NOW)
-    assert [report.alert.id for report in store.alerts()] == [f"alert-s{number}" for number in range(450)]
+    assert [report.alert.id for report in store.alerts()] == [f"alert-s{number}" for number in range(205)]
 
 
 def test_notifications_are_found_by_how_their_ids_begin(owing: Store) -> None:
@@ -1334,7 +1334,10 @@ def test_a_reader_sees_one_moment_and_keeps_no_writer_waiting(file: Path) -> Non
         assert len(store.sources()) == 1
 
 
-def test_the_migrations_lead_to_the_tables_of_the_schema(file: Path) -> None:
+@pytest.mark.parametrize("begun", [None, "0001"])
+def test_a_new_store_and_one_that_was_migrated_have_the_tables_of_the_schema(file: Path, begun: str | None) -> None:
+    if begun:
+        an_old_store(file, begun)
     with open_file(file) as store, store.database.reading() as connection:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == REVISION
