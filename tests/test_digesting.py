@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from monitor.model import Notification
 
 FIRST: Final = a_report("agency", "A ship leaves Tartus", found="The ship left Tartus.", article="a")
-SECOND: Final = a_report("wire", "A ship has left", found="It left Tartus.", minutes=5, watched=("طرطوس", "$bases"))
+SECOND: Final = a_report(
+    "wire", "A ship has left", found="It left Tartus.", minutes=5, version="h2", watched=("طرطوس", "$bases")
+)
 
 
 def lines(given: Notification) -> list[str]:
@@ -31,6 +33,7 @@ def lines(given: Notification) -> list[str]:
         ("term:$bases", "new term: bases", "A ship has left"),
         ("term:unknown", "new term: unknown", "A ship leaves Tartus"),
         ("tier1:wire", "first tier-1 source: wire", "A ship has left"),
+        ("returned:h2", "found again after it was withdrawn", "A ship has left"),
         ("group:0011", "first report", "A ship leaves Tartus"),
     ],
 )

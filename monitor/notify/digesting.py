@@ -294,6 +294,7 @@ def _causes(match: Match, story: str) -> set[str]:
     return {
         causes.first_tier(match.article.source),
         causes.development(story),
+        causes.returned(match.article.content_hash),
         *map(causes.new_term, match.watched),
     }
 
