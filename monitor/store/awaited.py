@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from monitor.alerting.causes import DEVELOPMENT
+from monitor.alerting.causes import DEVELOPMENT, parted
 from monitor.model import Reason
 from monitor.store.schema import silences, tellings
 from monitor.store.silenced import read_silences
@@ -58,16 +58,17 @@ def write_tellings(connection: Connection, tell: Iterable[ToTell], alert: str, s
 
 def _gathering(connection: Connection, alert: str, target: Routed, now: datetime) -> tuple[str, datetime] | None:
     """Return the key and the end of the window in which this receiver's news of an alert gathers, if that is later."""
-    open_window = (
-        _row.alert == alert,
-        _row.receiver == target.receiver,
-        _row.cause.not_like(f"{DEVELOPMENT}:%"),
-        _row.ended_at.is_(None),
-        _row.closes > now + target.group_wait,
-    )
-    found = select(_row.key, _row.closes).where(*open_window).order_by(_row.closes.desc()).limit(1)
-    row = connection.execute(found).one_or_none()
-    return (row.key, row.closes) if row else None
+    rows = connection.execute(select(tellings).where(_row.alert == alert)).all()
+    gathers = [
+        row
+        for row in rows
+        if (row.receiver, row.ended_at) == (target.receiver, None)
+        and parted(row.cause)[0] != DEVELOPMENT
+        and row.closes
+        and row.closes > now + target.group_wait
+    ]
+    latest = max(gathers, key=lambda row: row.closes, default=None)
+    return (latest.key, latest.closes) if latest else None
 
 
 def _closes(connection: Connection, target: Routed, now: datetime) -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import case, func, select, update
 
 from monitor.model import Notification
 from monitor.ports import Backlog, Claim, Doubt
@@ -175,14 +175,11 @@ def _thread(connection: Connection, row: Row[tuple[object, ...]]) -> str | None:
     about = connection.scalars(select(told.c.alert).where(told.c.notification == row.id)).all()
     if len(about) != 1:
         return None
-    first = and_(
-        _row.id.in_(select(told.c.notification).where(told.c.alert == about[0])),
-        _row.channel == row.channel,
-        _row.destination == row.destination,
-        _row.state == "sent",
-        _row.receipt.is_not(None),
-    )
-    return connection.scalar(select(_row.receipt).where(first).order_by(_row.position).limit(1))
+    telling = select(told.c.notification).where(told.c.alert == about[0])
+    # nothing is asked of the state: all that was ever sent would be looked through
+    there = (_row.channel == row.channel, _row.destination == row.destination, _row.receipt.is_not(None))
+    rows = connection.execute(select(_row.position, _row.receipt).where(_row.id.in_(telling), *there)).all()
+    return min(rows, key=lambda one: one.position).receipt if rows else None
 
 
 def _doubt(connection: Connection, row: Row[tuple[object, ...]], since: datetime | None) -> Doubt | None:

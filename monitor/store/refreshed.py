@@ -31,7 +31,7 @@ def make_stale(connection: Connection, alert: str, now: datetime) -> None:
     """Note that messages which first told this alert, and it alone, show it as it was. One on its way may do so too."""
     telling = select(told.c.notification).where(told.c.alert == alert)
     firsts = (_row.id.in_(telling), _row.about == alert, _row.cause == "first")
-    showing = (_row.state == "claimed") | (_row.state == "sent") & _row.receipt.is_not(None)
+    showing = (_row.state == "claimed") | _row.receipt.is_not(None)  # what has a receipt was sent
     stale = {
         "stale_since": func.coalesce(_row.stale_since, now),
         "refresh_at": func.coalesce(_row.refresh_at, now + EVERY),

@@ -45,7 +45,8 @@ def candidates(connection: Connection, watchlist: str, new: Signed | None) -> li
         return []
     filed = select(story_keys.c.member).where(story_keys.c.key.in_(_numbers(watchlist, new)))
     near = _member.at.between(new.at - WINDOW, new.at + WINDOW)
-    newest = select(story_members).where(_member.position.in_(filed), near).order_by(_member.position.desc())
+    in_order = (_member.position + 0).desc()  # the column itself would be walked from end to end in this order
+    newest = select(story_members).where(_member.position.in_(filed), near).order_by(in_order)
     rows = connection.execute(newest.limit(MOST)).all()
     found: dict[str, Member] = {}
     for row in reversed(rows):
